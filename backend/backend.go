@@ -1,0 +1,29 @@
+// Package backend is the one small interface that the runtime sees a target through. It knows plans; not rules,
+// not networks, not which backends there are.
+package backend
+
+import (
+	"context"
+
+	"bnetc/ir/kernel"
+)
+
+// A Backend turns a plan into a machine. It refuses, with an error that says the remedy, what the device cannot hold or
+// the computer lacks.
+type Backend interface {
+	Build(ctx context.Context, plan *kernel.Plan) (Machine, error)
+}
+
+// A Machine holds the buffers of one plan and runs its lists. Buffer numbers are indices into Plan.Buffers; data is in the
+// buffer's own layout, row-major, and its length must be the buffer's. A Machine is used by one goroutine at a time.
+type Machine interface {
+	Write(buffer int, data []float32) error
+	Read(buffer int, data []float32) error
+	Run(ctx context.Context, list string) error
+	Close() error
+}
+
+// A Missing error says that the computer lacks something: a compiler, a device, memory. Commands exit with status 3.
+type Missing struct{ What, Remedy string }
+
+func (m *Missing) Error() string { return m.What + "; " + m.Remedy }

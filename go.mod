@@ -1,0 +1,3 @@
+module bnetc
+
+go 1.26
