@@ -1,0 +1,320 @@
+package compiler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bnetc/ir"
+	"bnetc/ir/tensor"
+)
+
+// fuse decides which nodes share a kernel, and writes the kernel's name on each:
+//
+//	%20 = linear apply l2.inverse h.l2, l2.V                 @ target.l1
+//	%21 = linear apply l2.inverse target.l2, l2.V            @ target.l1     one pass over l2.V
+//	target.l1 = map "$0 - tanh($1 + $3) + tanh($2 + $3)" …   @ target.l1     epilogue
+//	%24 = map "…($0 - $1)…" h.l1, target.l1                  @ target.l1     derivative of the local loss
+//	%31 = linear outer l1 %24, x                             @ learn_l1.W
+//	update adam l1.W, %31                                    @ learn_l1.W    the gradient is never stored
+//
+// It starts with a kernel for each node and joins two whenever the result is still one loop nest and no third kernel would
+// have to run between them; what it declines it says. Four rounds, in order of worth: optimizers into gradients, products that read the
+// same weights, element-wise work into the product it reads, and the rest among itself.
+func fuse(p *tensor.Program, _ *Target) []Remark {
+	var remarks []Remark
+	for _, l := range listsOf(p) {
+		f := newFusion(p, l)
+		f.learn()
+		f.stack()
+		f.epilogues()
+		f.rows()
+		f.name(l)
+		remarks = append(remarks, f.remarks...)
+	}
+	return remarks
+}
+
+// A group is the nodes of one kernel.
+type group struct {
+	nodes []*tensor.Node
+	dead  bool
+}
+
+type fusion struct {
+	list    *list
+	of      map[*tensor.Node]*group
+	groups  []*group
+	readers map[*tensor.Node][]*tensor.Node
+	remarks []Remark
+}
+
+func newFusion(p *tensor.Program, l *list) *fusion {
+	f := &fusion{list: l, of: map[*tensor.Node]*group{}, readers: map[*tensor.Node][]*tensor.Node{}}
+	for _, n := range l.nodes {
+		g := &group{nodes: []*tensor.Node{n}}
+		f.groups = append(f.groups, g)
+		f.of[n] = g
+		for _, a := range n.Args {
+			f.readers[a] = append(f.readers[a], n)
+		}
+	}
+	return f
+}
+
+// before lists the groups that must have run before g: those it reads, and, where g updates a parameter, those that read its old value.
+func (f *fusion) before(g *group) []*group {
+	var out []*group
+	add := func(n *tensor.Node) {
+		if b := f.of[n]; b != nil && b != g && !slices.Contains(out, b) {
+			out = append(out, b)
+		}
+	}
+	for _, n := range g.nodes {
+		for _, a := range n.Args {
+			add(a)
+		}
+		if n.Op == tensor.Update {
+			for _, r := range f.readers[n.Args[0]] {
+				if r != n {
+					add(r)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// reaches tells whether a must run before b by way of a third group; direct says whether an immediate edge counts too.
+func (f *fusion) reaches(a, b *group, direct bool) bool {
+	seen := map[*group]bool{}
+	var up func(g *group) bool
+	up = func(g *group) bool {
+		for _, p := range f.before(g) {
+			if p == a {
+				if g != b || direct {
+					return true
+				}
+				continue
+			}
+			if !seen[p] {
+				seen[p] = true
+				if up(p) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return up(b)
+}
+
+// join merges b into a unless a third group would have to run in between.
+func (f *fusion) join(a, b *group) bool {
+	if a == b {
+		return true
+	}
+	if f.reaches(a, b, false) || f.reaches(b, a, false) {
+		return false
+	}
+	a.nodes = append(a.nodes, b.nodes...)
+	slices.SortFunc(a.nodes, func(x, y *tensor.Node) int { return x.ID - y.ID })
+	for _, n := range b.nodes {
+		f.of[n] = a
+	}
+	b.nodes, b.dead = nil, true
+	return true
+}
+
+func (f *fusion) remark(subject, text string) {
+	f.remarks = append(f.remarks, Remark{Subject: subject, Text: text})
+}
+
+// learn joins each Update with the gradient it consumes: products over the batch, sums over the batch, and arithmetic on them.
+// All metric sums of a list make one kernel.
+func (f *fusion) learn() {
+	var metrics *group
+	for _, u := range f.list.updates {
+		g := f.of[u]
+		if u.Args[0].Param.Kind == tensor.Metric {
+			f.absorb(g, u)
+			if metrics == nil {
+				metrics = g
+			} else {
+				f.join(metrics, g)
+			}
+			continue
+		}
+		f.absorb(g, u)
+		if len(g.nodes) > 1 {
+			f.remark(u.Args[0].Name, u.Optimizer+" into the gradient, which is never stored")
+		}
+	}
+}
+
+func (f *fusion) absorb(g *group, n *tensor.Node) {
+	for _, a := range n.Args {
+		if f.of[a] == nil || f.of[a] == g || !overBatch(a) {
+			continue
+		}
+		only := true
+		for _, r := range f.readers[a] {
+			only = only && f.of[r] == g
+		}
+		if !only {
+			f.remark(g.nodes[0].Name, fmt.Sprintf("gradient part %%%d kept: it has other readers", a.ID))
+			continue
+		}
+		if f.join(g, f.of[a]) {
+			f.absorb(g, a)
+		}
+	}
+}
+
+// overBatch tells whether a node belongs to a gradient's kernel rather than to the samples: it has no batch, or sums locations for one that has not.
+func overBatch(n *tensor.Node) bool {
+	return !n.Type.Batch || n.Op == tensor.Reduce && n.Kind == tensor.SumTrailing
+}
+
+// stack joins products that read the same weights in the same role, so that each weight is read once for all of them.
+func (f *fusion) stack() {
+	byWeights := map[string][]*tensor.Node{}
+	var order []string
+	for _, n := range f.list.nodes {
+		if isProduct(n) {
+			k := fmt.Sprint(n.Args[0].ID, n.Role, *n.Rel)
+			if byWeights[k] == nil {
+				order = append(order, k)
+			}
+			byWeights[k] = append(byWeights[k], n)
+		}
+	}
+	for _, k := range order {
+		nodes := byWeights[k]
+		for i, n := range nodes[1:] {
+			if f.of[n] == f.of[nodes[0]] {
+				continue
+			}
+			weights := n.Args[0].Name
+			if f.reaches(f.of[nodes[0]], f.of[n], true) || f.reaches(f.of[n], f.of[nodes[0]], true) {
+				f.remark(weights, "read again: one product over it needs the result of another")
+			} else if f.join(f.of[nodes[0]], f.of[n]) {
+				f.remark(weights, fmt.Sprintf("%d products in one pass over it", i+2))
+			}
+		}
+	}
+}
+
+func isProduct(n *tensor.Node) bool { return n.Op == tensor.Linear && n.Role != ir.Outer }
+
+// epilogues joins element-wise work into the product whose result it reads.
+func (f *fusion) epilogues() {
+	for _, n := range f.list.nodes {
+		if n.Op != tensor.Map || !n.Type.Batch || len(n.Type.Shape) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(n.Args, func(a *tensor.Node) bool { return a.Op == tensor.Random }) {
+			continue
+		}
+		for _, a := range n.Args {
+			g := f.of[a]
+			if g == nil || g == f.of[n] || !slices.ContainsFunc(g.nodes, isProduct) || !sameShape(a.Type.Shape, n.Type.Shape) {
+				continue
+			}
+			if mixed(f.of[n], g) {
+				continue
+			}
+			if !f.join(g, f.of[n]) {
+				f.remark(nodeName(n), "not into the product of "+nodeName(a)+": it needs a later value too")
+			}
+		}
+	}
+}
+
+// mixed tells whether joining would put two different loop structures of products into one kernel.
+func mixed(a, b *group) bool {
+	for _, x := range a.nodes {
+		for _, y := range b.nodes {
+			if isProduct(x) && isProduct(y) && !sameLoops(x, y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rows joins what is left over the same samples: soft-max, losses, noise.
+func (f *fusion) rows() {
+	isRow := func(g *group) bool {
+		return g != nil && !slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool {
+			return n.Op == tensor.Linear || n.Op == tensor.Update || overBatch(n)
+		})
+	}
+	for _, n := range f.list.nodes {
+		if !isRow(f.of[n]) {
+			continue
+		}
+		for _, a := range n.Args {
+			if isRow(f.of[a]) {
+				f.join(f.of[a], f.of[n])
+			}
+		}
+	}
+}
+
+// name names each kernel after what it computes: the first named value, or learn_PARAMETER.
+func (f *fusion) name(l *list) {
+	taken := map[string]int{}
+	for _, g := range f.groups {
+		if g.dead {
+			continue
+		}
+		name := groupName(g)
+		if taken[name]++; taken[name] > 1 {
+			name = fmt.Sprintf("%s_%d", name, taken[name])
+		}
+		for _, n := range g.nodes {
+			n.Fuse = strings.ReplaceAll(l.name, " ", "_") + ":" + name
+		}
+	}
+}
+
+func groupName(g *group) string {
+	for _, n := range g.nodes {
+		if n.Op == tensor.Update {
+			if n.Args[0].Param.Kind == tensor.Metric {
+				return "metrics"
+			}
+			return "learn_" + n.Args[0].Name
+		}
+	}
+	var best *tensor.Node
+	for _, n := range g.nodes {
+		if n.Name != "" && (best == nil || best.Op != n.Op || strings.HasPrefix(best.Name, "a.")) {
+			best = n
+		}
+	}
+	if best != nil {
+		return best.Name
+	}
+	for _, n := range g.nodes {
+		if isProduct(n) {
+			return "with_" + n.Args[0].Name
+		}
+	}
+	for _, n := range g.nodes {
+		if n.Op == tensor.Reduce && n.Args[0].Name != "" {
+			return n.Args[0].Name + "_loss"
+		}
+	}
+	return "each_" + fmt.Sprint(g.nodes[0].ID)
+}
+
+func nodeName(n *tensor.Node) string {
+	if n.Name != "" {
+		return n.Name
+	}
+	return fmt.Sprintf("%%%d", n.ID)
+}
+
+func sameShape(a, b []int) bool { return slices.Equal(a, b) }

@@ -1,0 +1,138 @@
+package compiler
+
+import (
+	"fmt"
+	"slices"
+
+	"bnetc/ir/kernel"
+)
+
+// order gives each step the earliest level at which everything it reads is there and nothing it overwrites is still read; a
+// barrier stands between levels. Kernels over the batch blocks share a level with what they read of each other where the target
+// promises that a worker keeps its blocks (Target.BatchLocal).
+func order(p *kernel.Plan, t *Target) []Remark {
+	var remarks []Remark
+	for i := range p.Lists {
+		l := &p.Lists[i]
+		type access struct {
+			level   int
+			byBatch bool
+		}
+		written, read := map[int][]access{}, map[int][]access{}
+		for s := range l.Steps {
+			k := p.Kernels[l.Steps[s].Kernel]
+			reads, writes := touches(k.Body)
+			level := 0
+			after := func(list []access) {
+				for _, a := range list {
+					need := a.level + 1
+					if t.BatchLocal && k.ByBatch && a.byBatch {
+						need = a.level
+					}
+					level = max(level, need)
+				}
+			}
+			for _, b := range reads {
+				after(written[b])
+			}
+			for _, b := range writes {
+				after(written[b])
+				after(read[b])
+			}
+			l.Steps[s].Level = level
+			me := access{level, k.ByBatch}
+			for _, b := range reads {
+				read[b] = append(read[b], me)
+			}
+			for _, b := range writes {
+				written[b] = append(written[b], me)
+			}
+		}
+		slices.SortStableFunc(l.Steps, func(a, b kernel.Step) int { return a.Level - b.Level })
+		levels := 0
+		for _, s := range l.Steps {
+			levels = max(levels, s.Level+1)
+		}
+		remarks = append(remarks, Remark{Subject: l.Name, Text: fmt.Sprintf("%d kernels, %d levels, %d barriers", len(l.Steps), levels, max(0, levels-1))})
+	}
+	return remarks
+}
+
+// touches lists the buffers that statements read and write, each once.
+func touches(body []kernel.Stmt) (reads, writes []int) {
+	add := func(list *[]int, b int) {
+		if !slices.Contains(*list, b) {
+			*list = append(*list, b)
+		}
+	}
+	value := func(x kernel.Value) {
+		for _, o := range x.Operands {
+			if o.Kind == kernel.Load {
+				add(&reads, o.Buffer)
+			}
+		}
+	}
+	var walk func(body []kernel.Stmt)
+	walk = func(body []kernel.Stmt) {
+		for _, s := range body {
+			switch s := s.(type) {
+			case *kernel.Loop:
+				walk(s.Body)
+			case *kernel.Where:
+				walk(s.Body)
+			case *kernel.Let:
+				value(s.Value)
+			case *kernel.Assign:
+				value(s.Value)
+			case *kernel.Store:
+				value(s.Value)
+				add(&writes, s.Buffer)
+				if s.How != kernel.Set {
+					add(&reads, s.Buffer)
+				}
+			}
+		}
+	}
+	walk(body)
+	return reads, writes
+}
+
+// cost counts the arithmetic of a body, and the bytes it must move at least once: every buffer it reads or writes.
+func cost(p *kernel.Plan, body []kernel.Stmt) (flops, bytes int64) {
+	value := func(x kernel.Value) int64 { return int64(x.Expr.Flops()) }
+	var walk func(body []kernel.Stmt) int64
+	walk = func(body []kernel.Stmt) int64 {
+		var n int64
+		for _, s := range body {
+			switch s := s.(type) {
+			case *kernel.Loop:
+				n += int64(s.Extent) * walk(s.Body)
+			case *kernel.Where:
+				n += walk(s.Body)
+			case *kernel.Let:
+				n += value(s.Value)
+			case *kernel.Assign:
+				n += value(s.Value)
+				if s.How != kernel.Set {
+					n++
+				}
+			case *kernel.Store:
+				n += value(s.Value)
+			case *kernel.Draw:
+				n += drawFlops
+			}
+		}
+		return n
+	}
+	flops = walk(body)
+	reads, writes := touches(body)
+	for _, list := range [][]int{reads, writes} {
+		for _, b := range list {
+			bytes += 4 * int64(units(p.Buffers[b].Shape))
+		}
+	}
+	return flops, bytes
+}
+
+// drawFlops is the arithmetic of four normal numbers: ten rounds of integers, and two Box-Muller pairs.
+const drawFlops = 160

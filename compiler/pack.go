@@ -1,0 +1,120 @@
+package compiler
+
+import (
+	"bnetc/ir/kernel"
+	"bnetc/ir/tensor"
+)
+
+// packInput lays an input, which the host writes sample by sample, out in lanes; once in a list.
+func (b *builder) packInput(n *tensor.Node) {
+	to := b.inLanes(n)
+	name := "pack_" + n.Name
+	if b.packed[name] {
+		return
+	}
+	b.packed[name] = true
+	from, count := b.buffers[n.Name], units(n.Type.Shape)
+	k := &kernel.Kernel{Name: name, From: n.Name + " to lanes", ByBatch: true}
+	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
+	unit, place := v("u"), []kernel.Loop{{Var: "u", Extent: count}}
+	if count == 1 {
+		unit, place = at(0), nil
+	}
+	if full > 0 {
+		row := plus(b.lane(), v("nb"), b.lanes)
+		body := b.overVectors([]kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{v("nb"), unit, b.lane()}, Value: only(load(from, row, unit))}})
+		k.Body = nest(append([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, place...), body)
+	}
+	if rest > 0 {
+		// The last block: lanes behind the batch keep what they hold; nothing sums over them.
+		row := plus(v("n"), at(full*b.lanes), 1)
+		body := []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{at(full), unit, v("n")}, Value: only(load(from, row, unit))}}
+		k.Body = append(k.Body, nest(append([]kernel.Loop{{Var: "n", Extent: rest}}, place...), body)...)
+		k.ByBatch = false
+	}
+	b.finish(nil, k)
+}
+
+// panelWidth is how many units lie side by side in a panel: the vector tile of a weight gradient.
+func (b *builder) panelWidth() int { return 2 * b.target.Vector }
+
+// packRows lays a value out with the batch outside its last units, in panels [units/P, N, P], for the outer products of a list. Inputs lie so already.
+func (b *builder) packRows(n *tensor.Node) {
+	if n.Op == tensor.Input {
+		return
+	}
+	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth()
+	name := "rows_" + b.plan.Buffers[lanes].Name
+	if b.packed[name] {
+		return
+	}
+	b.packed[name] = true
+	to := b.rows(n)
+	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: true}
+	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
+	copyBlock := func(block kernel.Index, samples int) []kernel.Stmt {
+		var body []kernel.Stmt
+		widths := []int{p}
+		for w := b.target.Vector; w >= 1; w /= 2 {
+			widths = append(widths, w)
+		}
+		for _, c := range cuts(count, widths) {
+			width, vectors := c.width, 1
+			if width > b.target.Vector {
+				width, vectors = b.target.Vector, width/b.target.Vector
+			}
+			within := at(c.from % p)
+			panel := at(c.from / p)
+			var loops []kernel.Loop
+			if c.count > 1 {
+				loops = append(loops, kernel.Loop{Var: "p", Extent: c.count})
+				panel = plus(panel, v("p"), 1)
+			}
+			loops = append(loops, kernel.Loop{Var: "n", Extent: samples})
+			if vectors > 1 {
+				loops = append(loops, kernel.Loop{Var: "v", Extent: vectors, Mark: kernel.Unrolled})
+				within = plus(within, v("v"), width)
+			}
+			if width > 1 {
+				loops = append(loops, kernel.Loop{Var: "lane", Extent: width, Mark: kernel.Vector})
+				within = plus(within, v("lane"), 1)
+			}
+			row := plus(v("n"), block, b.lanes)
+			body = append(body, nest(loops, []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{panel, row, within},
+				Value: only(load(lanes, block, plus(within, panel, p), v("n")))}})...)
+		}
+		return body
+	}
+	if full > 0 {
+		k.Body = nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, copyBlock(v("nb"), b.lanes))
+	}
+	if rest > 0 {
+		k.Body = append(k.Body, copyBlock(at(full), rest)...)
+		k.ByBatch = false
+	}
+	b.finish(nil, k)
+}
+
+// rows is the panels buffer of a value.
+func (b *builder) rows(n *tensor.Node) int {
+	name := b.plan.Buffers[b.inLanes(n)].Name + ".rows"
+	p := b.panelWidth()
+	return b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{(units(n.Type.Shape) + p - 1) / p, b.program.Batch, p}})
+}
+
+// rowOperand reads unit i of sample n from an input's own rows, or from panels where i = P·panel + rest is split by its terms.
+func (b *builder) rowOperand(n *tensor.Node, row, unit kernel.Index) kernel.Operand {
+	if n.Op == tensor.Input {
+		return load(b.buffers[n.Name], row, unit)
+	}
+	p := b.panelWidth()
+	panel, within := at(unit.Const/p), at(unit.Const%p)
+	for _, t := range unit.Terms {
+		if t.Coef%p == 0 {
+			panel = plus(panel, v(t.Var), t.Coef/p)
+		} else {
+			within = plus(within, v(t.Var), t.Coef)
+		}
+	}
+	return load(b.rows(n), panel, row, within)
+}

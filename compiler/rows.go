@@ -1,0 +1,265 @@
+package compiler
+
+import (
+	"fmt"
+
+	"bnetc/ir"
+	"bnetc/ir/kernel"
+	"bnetc/ir/tensor"
+)
+
+// row makes the kernel of work that goes sample by sample: soft-max, losses, noise. In a block, each value over units is one loop over units,
+// each value per sample a variable; consecutive values of one shape share a loop unless one needs the other's sum.
+func (b *builder) row(f *fusion, g *group) error {
+	for _, n := range g.nodes {
+		b.fetch(f, g, n)
+	}
+	k := &kernel.Kernel{Name: kernelName(g), ByBatch: true}
+	vars := map[*tensor.Node]string{}
+	var body []kernel.Stmt
+	for _, stage := range b.stages(f, g) {
+		if len(stage.shape) == 0 {
+			body = append(body, b.perSample(f, g, stage, vars)...)
+		} else {
+			body = append(body, b.overUnits(f, g, stage, vars)...)
+		}
+	}
+	k.Body = nest([]kernel.Loop{{Var: "nb", Extent: b.blocks, Mark: kernel.Parallel}}, b.overVectors(body))
+	b.finish(g, k)
+	return nil
+}
+
+// A stage is a run of a group's nodes that share a loop over units (or, with an empty shape, have none).
+type stage struct {
+	shape []int
+	nodes []*tensor.Node
+}
+
+// loopShape is the units that computing a node walks over: a reduction walks its operand's.
+func loopShape(n *tensor.Node) []int {
+	if n.Op == tensor.Reduce && n.Kind != tensor.MaxWindow {
+		return n.Args[0].Type.Shape
+	}
+	return n.Type.Shape
+}
+
+// stages puts the nodes of a group, in order, into as few loops as their dependences allow: a node goes into the first stage behind
+// every stage whose sum it needs, and not before one whose elements it needs.
+func (b *builder) stages(f *fusion, g *group) []*stage {
+	var all []*stage
+	of := map[*tensor.Node]int{}
+	for _, n := range g.nodes {
+		earliest := 0
+		for _, a := range n.Args {
+			s, in := of[a]
+			if !in {
+				continue
+			}
+			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !sameShape(loopShape(n), all[s].shape) || n.Op == tensor.Reduce && n.Kind == tensor.MaxWindow {
+				s++
+			}
+			earliest = max(earliest, s)
+		}
+		place := -1
+		for i := earliest; i < len(all); i++ {
+			if sameShape(all[i].shape, loopShape(n)) && !(n.Op == tensor.Random && n.Kind != 0) {
+				place = i
+				break
+			}
+		}
+		if place < 0 {
+			all = append(all, &stage{shape: loopShape(n)})
+			place = len(all) - 1
+		}
+		all[place].nodes = append(all[place].nodes, n)
+		of[n] = place
+	}
+	return all
+}
+
+// perSample computes values of one number a sample.
+func (b *builder) perSample(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []kernel.Stmt {
+	e := b.element(f, g, nil, nil)
+	e.vars = vars
+	var body []kernel.Stmt
+	for _, n := range s.nodes {
+		val := e.value(n)
+		body = append(body, &kernel.Let{Var: e.define(n), Value: val})
+		if outside(f, g, n) {
+			body = append(body, b.storeSample(n, vars[n]))
+		}
+	}
+	return body
+}
+
+func (b *builder) storeSample(n *tensor.Node, name string) kernel.Stmt {
+	return &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), at(0), b.lane()}, Value: only(variable(name))}
+}
+
+// overUnits computes a stage's values in one loop over units; random numbers come four units at a time.
+func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []kernel.Stmt {
+	var before, after []kernel.Stmt
+	random := false
+	sums := element{b: b, vars: vars}
+	for _, n := range s.nodes {
+		random = random || n.Op == tensor.Random
+		if n.Op == tensor.Reduce && n.Kind != tensor.MaxWindow {
+			name := sums.define(n)
+			switch n.Kind {
+			case tensor.SumUnits:
+				before = append(before, &kernel.Let{Var: name, Value: number(0)})
+			case tensor.MaxUnits:
+				before = append(before, &kernel.Let{Var: name, Value: number(lowest)})
+			case tensor.ArgMaxUnits:
+				before = append(before, &kernel.Let{Var: name + "_max", Value: number(lowest)}, &kernel.Let{Var: name, Value: number(0)})
+			}
+			if outside(f, g, n) {
+				after = append(after, b.storeSample(n, name))
+			}
+		}
+	}
+	stored := map[*tensor.Node]bool{}
+	for _, n := range s.nodes {
+		for _, r := range f.readers[n] {
+			if f.of[r] != g || !inStage(s, r) {
+				stored[n] = true
+			}
+		}
+	}
+	var loops []kernel.Loop
+	dims := make([]kernel.Index, len(s.shape))
+	for d, extent := range s.shape {
+		name := fmt.Sprintf("u%d", d)
+		loops = append(loops, kernel.Loop{Var: name, Extent: extent})
+		dims[d] = v(name)
+	}
+	one := func(dims []kernel.Index, draws map[*tensor.Node]string) []kernel.Stmt {
+		e := b.element(f, g, dims, s.shape)
+		for n, name := range vars {
+			e.vars[n] = name
+		}
+		for n := range stored {
+			if !inStage(s, n) {
+				delete(e.vars, n)
+			}
+		}
+		var body []kernel.Stmt
+		suffix := ""
+		for n, name := range draws {
+			e.vars[n] = name
+			suffix = name[len(name)-2:]
+		}
+		for _, n := range s.nodes {
+			body = append(body, b.unitOf(f, e, n, suffix)...)
+			if stored[n] && len(n.Type.Shape) > 0 {
+				body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), e.unit, b.lane()}, Value: only(variable(e.vars[n]))})
+			}
+		}
+		return body
+	}
+	var body []kernel.Stmt
+	if !random {
+		body = nest(loops, one(dims, nil))
+	} else {
+		body = b.inFours(s, one)
+	}
+	return append(append(before, body...), after...)
+}
+
+// lowest starts a running maximum.
+const lowest = -3.4028234663852886e38
+
+func inStage(s *stage, n *tensor.Node) bool {
+	for _, m := range s.nodes {
+		if m == n {
+			return true
+		}
+	}
+	return false
+}
+
+// unitOf computes a node at one unit, or adds the unit to a sum.
+func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) []kernel.Stmt {
+	switch n.Op {
+	case tensor.Map:
+		val := e.value(n)
+		name := e.define(n) + suffix
+		e.vars[n] = name
+		return []kernel.Stmt{&kernel.Let{Var: name, Value: val}}
+	case tensor.Reduce:
+		x := e.operand(n.Args[0])
+		name := e.vars[n]
+		switch n.Kind {
+		case tensor.SumUnits:
+			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(x)}}
+		case tensor.MaxUnits:
+			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Largest, Value: only(x)}}
+		case tensor.ArgMaxUnits:
+			// Strictly larger: ties go to the lowest index.
+			larger := ir.Apply(ir.OpLess, ir.In(1), ir.In(0))
+			unit := kernel.Operand{Kind: kernel.Position, Index: []kernel.Index{e.unit}}
+			return []kernel.Stmt{
+				&kernel.Assign{Var: name, Value: kernel.Value{Expr: ir.Apply(ir.OpSelect, larger, ir.In(2), ir.In(3)), Operands: []kernel.Operand{x, variable(name + "_max"), unit, variable(name)}}},
+				&kernel.Assign{Var: name + "_max", How: kernel.Largest, Value: only(x)},
+			}
+		}
+		return b.pool(e, n)
+	}
+	return nil // a draw: its variable is defined with its block of four
+}
+
+// pool is the largest input of one window.
+func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
+	name := e.define(n)
+	w := &walk{shape: n.Type.Shape, dims: e.dims}
+	loops := dimLoops(n.Rel, ir.Apply)
+	for _, l := range loops {
+		w.loops = append(w.loops, kernel.Loop{Var: fmt.Sprintf("u%d", l.dim), Extent: l.extent})
+	}
+	s := newSource(w, n.Rel, ir.Apply)
+	read := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(load(b.inLanes(n.Args[0]), v("nb"), s.operand, b.lane()))}
+	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: number(lowest)}}, inGuards(s.reduce, s.guards, []kernel.Stmt{read})...)
+}
+
+// inFours walks the flat units four at a time, with one draw of four numbers for each Random of the stage.
+func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]string) []kernel.Stmt) []kernel.Stmt {
+	count := units(s.shape)
+	row := plus(b.lane(), v("nb"), b.lanes)
+	four := func(q kernel.Index, n int) []kernel.Stmt {
+		var body []kernel.Stmt
+		for _, r := range s.nodes {
+			if r.Op == tensor.Random {
+				d := &kernel.Draw{Stream: r.Stream, Row: row, Block: q}
+				for i := range d.Vars {
+					d.Vars[i] = fmt.Sprintf("e%d_%d", r.ID, i)
+				}
+				body = append(body, d)
+			}
+		}
+		for i := range n {
+			draws := map[*tensor.Node]string{}
+			for _, r := range s.nodes {
+				if r.Op == tensor.Random {
+					draws[r] = fmt.Sprintf("e%d_%d", r.ID, i)
+				}
+			}
+			body = append(body, one(flatDims(plus(scale(q, 4), at(i), 1), s.shape), draws)...)
+		}
+		return body
+	}
+	var body []kernel.Stmt
+	if n := count / 4; n > 0 {
+		body = nest([]kernel.Loop{{Var: "q", Extent: n}}, four(v("q"), 4))
+	}
+	if rest := count % 4; rest > 0 {
+		body = append(body, four(at(count/4), rest)...)
+	}
+	return body
+}
+
+// flatDims places a flat unit for a stage that walks units without their dimensions: only the flat position is meaningful.
+func flatDims(unit kernel.Index, shape []int) []kernel.Index {
+	dims := make([]kernel.Index, len(shape))
+	dims[len(dims)-1] = unit
+	return dims
+}

@@ -1,0 +1,107 @@
+package compiler
+
+import (
+	"strings"
+
+	"bnetc/ir/tensor"
+)
+
+// A list is the Updates that one call of a machine makes, and the nodes they need.
+type list struct {
+	name    string
+	updates []*tensor.Node
+	nodes   []*tensor.Node // needed, in creation order; without params and inputs
+}
+
+// listsOf divides a program's Updates among the plan's lists (ir/kernel.Plan.Lists).
+func listsOf(p *tensor.Program) []*list {
+	lists := []*list{{name: "step"}, {name: "evaluate"}}
+	of := map[string]*list{"forward": lists[0], "inverse": lists[0], "evaluate": lists[1]}
+	if p.Alternating {
+		lists = []*list{{name: "step inverse"}, {name: "step forward"}, {name: "evaluate"}}
+		of = map[string]*list{"inverse": lists[0], "forward": lists[1], "evaluate": lists[2]}
+	}
+	for _, n := range p.Nodes {
+		if n.Op == tensor.Update {
+			l := of[n.Group]
+			l.updates = append(l.updates, n)
+		}
+	}
+	for _, l := range lists {
+		need := map[*tensor.Node]bool{}
+		for i := len(p.Nodes) - 1; i >= 0; i-- {
+			n := p.Nodes[i]
+			if n.Op == tensor.Update && of[n.Group] == l {
+				need[n] = true
+			}
+			if need[n] {
+				for _, a := range n.Args {
+					need[a] = true
+				}
+			}
+		}
+		for _, n := range p.Nodes {
+			if need[n] && n.Op != tensor.Param && n.Op != tensor.Input {
+				l.nodes = append(l.nodes, n)
+			}
+		}
+	}
+	return lists
+}
+
+// split gives each list its own copy of what it computes, so that from here on a node belongs to one list and is fused for
+// that list alone: evaluation does not carry the noise of training along.
+func split(p *tensor.Program, _ *Target) []Remark {
+	owner := map[*tensor.Node]*list{}
+	for _, l := range listsOf(p) {
+		copies := map[*tensor.Node]*tensor.Node{}
+		prefix := strings.TrimPrefix(l.name, "step ") + "."
+		for _, n := range l.nodes {
+			if owner[n] != nil {
+				c := *n
+				c.Args = append([]*tensor.Node{}, n.Args...)
+				if c.Name != "" {
+					c.Name = prefix + c.Name
+				}
+				copies[n] = &c
+				p.Nodes = append(p.Nodes, &c)
+				n = &c
+			}
+			owner[n] = l
+			for i, a := range n.Args {
+				if c := copies[a]; c != nil {
+					n.Args[i] = c
+				}
+			}
+		}
+	}
+	sortByUse(p)
+	return nil
+}
+
+// sortByUse restores the order arguments-before-users, keeping the order of creation otherwise.
+func sortByUse(p *tensor.Program) {
+	var order []*tensor.Node
+	done := map[*tensor.Node]bool{}
+	var visit func(n *tensor.Node)
+	visit = func(n *tensor.Node) {
+		if done[n] {
+			return
+		}
+		done[n] = true
+		for _, a := range n.Args {
+			visit(a)
+		}
+		order = append(order, n)
+	}
+	for _, n := range p.Nodes {
+		if n.Op != tensor.Update {
+			visit(n)
+		}
+	}
+	for _, n := range p.Nodes {
+		visit(n)
+	}
+	p.Nodes = order
+	renumber(p)
+}

@@ -1,0 +1,29 @@
+package compiler
+
+// A Target is what the compiler knows of the machine that a plan is for: sizes, not instructions.
+type Target struct {
+	Name      string
+	Vector    int   // floats in a vector register, or invocations that run together
+	Registers int   // vector registers that a kernel may hold accumulators in
+	Cache     int64 // bytes of weights that stay close to a worker while it walks its batch blocks
+	Workers   int   // workers that share a kernel's outermost loop
+	// BatchLocal says that worker k of a kernel over batch blocks is worker k of the next one, so that no barrier is needed between them.
+	BatchLocal bool
+}
+
+// Lanes is the number of samples in a block of the batch: two vectors, or what the batch needs.
+func (t *Target) Lanes(batch int) int {
+	lanes := 2 * t.Vector
+	for lanes > t.Vector && lanes-t.Vector >= batch {
+		lanes -= t.Vector
+	}
+	return lanes
+}
+
+// accumulators is how many of a kernel's registers hold running sums: the rest hold operands.
+func (t *Target) accumulators() int {
+	if t.Registers >= 32 {
+		return 24
+	}
+	return 12
+}
