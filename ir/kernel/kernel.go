@@ -32,12 +32,13 @@ type Step struct {
 type BufferKind uint8
 
 const (
-	Temp    BufferKind = iota // written and read within one list; may share memory with others (Offset)
-	Weight                    // a parameter, natural row-major layout
-	State                     // optimizer state, natural layout
-	Metric                    // running sums, reset by the host
-	Input                     // written by the host before a run, natural layout, batch outermost
-	Setting                   // scalars, written by the host
+	Temp     BufferKind = iota // written and read within one list; may share memory with others (Offset)
+	Weight                     // a parameter, natural row-major layout
+	State                      // optimizer state, natural layout
+	Metric                     // running sums, reset by the host
+	Input                      // written by the host before a run, natural layout, batch outermost
+	Setting                    // scalars, written by the host
+	Constant                   // filled once by Init, never changed, not saved
 )
 
 // A Buffer is a dense row-major float32 array. Shape is physical: blocked layouts appear here and in the indices alone.
@@ -51,13 +52,14 @@ type Buffer struct {
 
 // Init says how a Weight starts and where it stands in a parameter file.
 type Init struct {
-	Kind          string // "glorot", "he", "lecun", "normal", "zero"
+	Kind          string // "glorot", "he", "lecun", "normal", "zero", "one"
 	Scale         float64
 	FanIn, FanOut int
 	Stream        uint32
 	Of            string // name of the file's tensor if the buffer is a part of it, else ""
 	Offset        int    // first column (last axis) within it
 	Columns       int    // columns of it in all
+	Shape         []int  // of the tensor, or of the part of it; the buffer itself is flat
 }
 
 // A Kernel is one loop nest or several in a row, without a barrier inside.

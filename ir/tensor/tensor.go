@@ -90,9 +90,10 @@ type Part struct {
 type ParamKind uint8
 
 const (
-	Weight ParamKind = iota // saved in parameter files, initialized by Init
-	State                   // optimizer state: starts at zero, saved in checkpoints
-	Metric                  // a running sum, reset by the host
+	Weight   ParamKind = iota // saved in parameter files, initialized by Init
+	State                     // optimizer state: starts at zero, saved in checkpoints
+	Metric                    // a running sum, reset by the host
+	Constant                  // filled once by Init, never changed
 )
 
 // A Program is the graph in creation order: every Arg stands before its user.
@@ -100,4 +101,6 @@ type Program struct {
 	Name  string
 	Batch int
 	Nodes []*Node
+	// Alternating says that inverse and forward updates run in lists of their own (LEARNING.md section 4, schedules).
+	Alternating bool
 }

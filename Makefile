@@ -1,0 +1,34 @@
+# What a contributor can do; each line also works by hand.
+
+.PHONY: setup build test golden fuzz bench lint digits
+
+setup:    ## install what the tests need on Debian or Ubuntu (asks for nothing that is there)
+	sh ./setup.sh
+
+build:    ## the command, ./bnetc
+	go build -o bnetc ./cmd/bnetc
+
+digits: setup build ## the main job: train the first example on drawn digits
+	./bnetc run examples/digits_sdtp.bnet --out runs/digits
+
+test: setup ## all tests
+	go vet ./...
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	go test ./...
+
+golden:   ## rewrite the golden files, then read the diff
+	go test ./... -update
+	git diff --stat
+
+race:     ## the race detector over the suite
+	go test -race ./...
+
+FUZZTIME ?= 2m
+fuzz:     ## every fuzz target for FUZZTIME
+	sh ./internal/fuzz.sh $(FUZZTIME)
+
+bench: build ## a training step of the paper's MNIST network
+	./bnetc bench examples/mnist_fc_sdtp_parallel.bnet --threads 2
+
+lint:     ## staticcheck, at the version the project is held to
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
