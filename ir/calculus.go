@@ -26,31 +26,31 @@ func (e *Expr) derivative(input int) *Expr {
 // derivativeRules gives the derivative of e from its arguments a and their derivatives d; an operation without a row is constant
 // wherever it has a derivative.
 var derivativeRules = [ScalarOps]func(e *Expr, a, d [3]*Expr) *Expr{
-	OpAdd: func(_ *Expr, _, d [3]*Expr) *Expr { return Apply(OpAdd, d[0], d[1]) },
-	OpSub: func(_ *Expr, _, d [3]*Expr) *Expr { return Apply(OpSub, d[0], d[1]) },
+	OpAdd: func(_ *Expr, _, d [3]*Expr) *Expr { return Call(OpAdd, d[0], d[1]) },
+	OpSub: func(_ *Expr, _, d [3]*Expr) *Expr { return Call(OpSub, d[0], d[1]) },
 	OpMul: func(_ *Expr, a, d [3]*Expr) *Expr {
-		return Apply(OpAdd, Apply(OpMul, d[0], a[1]), Apply(OpMul, a[0], d[1]))
+		return Call(OpAdd, Call(OpMul, d[0], a[1]), Call(OpMul, a[0], d[1]))
 	},
 	OpDiv: func(e *Expr, a, d [3]*Expr) *Expr {
-		return Apply(OpDiv, Apply(OpSub, d[0], Apply(OpMul, e, d[1])), a[1])
+		return Call(OpDiv, Call(OpSub, d[0], Call(OpMul, e, d[1])), a[1])
 	},
-	OpNeg:  func(_ *Expr, _, d [3]*Expr) *Expr { return Apply(OpNeg, d[0]) },
-	OpMax:  func(_ *Expr, a, d [3]*Expr) *Expr { return Apply(OpSelect, Apply(OpLess, a[0], a[1]), d[1], d[0]) },
-	OpMin:  func(_ *Expr, a, d [3]*Expr) *Expr { return Apply(OpSelect, Apply(OpLess, a[0], a[1]), d[0], d[1]) },
-	OpAbs:  func(_ *Expr, a, d [3]*Expr) *Expr { return Apply(OpMul, Apply(OpSign, a[0]), d[0]) },
-	OpExp:  func(e *Expr, _, d [3]*Expr) *Expr { return Apply(OpMul, e, d[0]) },
-	OpLog:  func(_ *Expr, a, d [3]*Expr) *Expr { return Apply(OpDiv, d[0], a[0]) },
-	OpTanh: func(e *Expr, _, d [3]*Expr) *Expr { return Apply(OpMul, Apply(OpSub, Num(1), Apply(OpMul, e, e)), d[0]) },
-	OpSqrt: func(e *Expr, _, d [3]*Expr) *Expr { return Apply(OpDiv, Apply(OpMul, Num(0.5), d[0]), e) },
+	OpNeg:  func(_ *Expr, _, d [3]*Expr) *Expr { return Call(OpNeg, d[0]) },
+	OpMax:  func(_ *Expr, a, d [3]*Expr) *Expr { return Call(OpSelect, Call(OpLess, a[0], a[1]), d[1], d[0]) },
+	OpMin:  func(_ *Expr, a, d [3]*Expr) *Expr { return Call(OpSelect, Call(OpLess, a[0], a[1]), d[0], d[1]) },
+	OpAbs:  func(_ *Expr, a, d [3]*Expr) *Expr { return Call(OpMul, Call(OpSign, a[0]), d[0]) },
+	OpExp:  func(e *Expr, _, d [3]*Expr) *Expr { return Call(OpMul, e, d[0]) },
+	OpLog:  func(_ *Expr, a, d [3]*Expr) *Expr { return Call(OpDiv, d[0], a[0]) },
+	OpTanh: func(e *Expr, _, d [3]*Expr) *Expr { return Call(OpMul, Call(OpSub, Num(1), Call(OpMul, e, e)), d[0]) },
+	OpSqrt: func(e *Expr, _, d [3]*Expr) *Expr { return Call(OpDiv, Call(OpMul, Num(0.5), d[0]), e) },
 	OpPow: func(e *Expr, a, d [3]*Expr) *Expr {
-		base := Apply(OpMul, Apply(OpMul, a[1], Apply(OpPow, a[0], Apply(OpSub, a[1], Num(1)))), d[0])
+		base := Call(OpMul, Call(OpMul, a[1], Call(OpPow, a[0], Call(OpSub, a[1], Num(1)))), d[0])
 		if d[1].isConst(0) {
 			return base
 		}
-		exponent := Apply(OpMul, Apply(OpMul, e, Apply(OpLog, a[0])), d[1])
-		return Apply(OpAdd, base, exponent)
+		exponent := Call(OpMul, Call(OpMul, e, Call(OpLog, a[0])), d[1])
+		return Call(OpAdd, base, exponent)
 	},
-	OpSelect: func(_ *Expr, a, d [3]*Expr) *Expr { return Apply(OpSelect, a[0], d[1], d[2]) },
+	OpSelect: func(_ *Expr, a, d [3]*Expr) *Expr { return Call(OpSelect, a[0], d[1], d[2]) },
 }
 
 // Simplify folds constants, applies the laws of 0 and 1, and moves signs outwards. It changes no value that is finite (with finite
@@ -108,7 +108,7 @@ func (e *Expr) folded() (float64, bool) {
 }
 
 // simple is an operation over simplified arguments, simplified.
-func simple(op ScalarOp, args ...*Expr) *Expr { return Apply(op, args...).reduce() }
+func simple(op ScalarOp, args ...*Expr) *Expr { return Call(op, args...).reduce() }
 
 // negative gives -e without writing a sign, if that is possible: of a constant below zero, or of a negation.
 func (e *Expr) negative() (*Expr, bool) {

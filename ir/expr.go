@@ -44,24 +44,24 @@ var scalarOps = [...]struct {
 	arity   int
 	compute func(a, b, c float64) float64
 }{
-	OpConst:  {"const", 0, nil},
-	OpInput:  {"input", 0, nil},
-	OpAdd:    {"+", 2, func(a, b, _ float64) float64 { return a + b }},
-	OpSub:    {"-", 2, func(a, b, _ float64) float64 { return a - b }},
-	OpMul:    {"*", 2, func(a, b, _ float64) float64 { return a * b }},
-	OpDiv:    {"/", 2, func(a, b, _ float64) float64 { return a / b }},
-	OpNeg:    {"neg", 1, func(a, _, _ float64) float64 { return -a }},
-	OpMax:    {"max", 2, func(a, b, _ float64) float64 { return math.Max(a, b) }},
-	OpMin:    {"min", 2, func(a, b, _ float64) float64 { return math.Min(a, b) }},
-	OpAbs:    {"abs", 1, func(a, _, _ float64) float64 { return math.Abs(a) }},
-	OpSign:   {"sign", 1, func(a, _, _ float64) float64 { return sign(a) }},
-	OpExp:    {"exp", 1, func(a, _, _ float64) float64 { return math.Exp(a) }},
-	OpLog:    {"log", 1, func(a, _, _ float64) float64 { return math.Log(a) }},
-	OpTanh:   {"tanh", 1, func(a, _, _ float64) float64 { return math.Tanh(a) }},
-	OpSqrt:   {"sqrt", 1, func(a, _, _ float64) float64 { return math.Sqrt(a) }},
-	OpPow:    {"pow", 2, func(a, b, _ float64) float64 { return math.Pow(a, b) }},
-	OpLess:   {"less", 2, func(a, b, _ float64) float64 { return truth(a < b) }},
-	OpEqual:  {"equal", 2, func(a, b, _ float64) float64 { return truth(a == b) }},
+	OpConst: {"const", 0, nil},
+	OpInput: {"input", 0, nil},
+	OpAdd:   {"+", 2, func(a, b, _ float64) float64 { return a + b }},
+	OpSub:   {"-", 2, func(a, b, _ float64) float64 { return a - b }},
+	OpMul:   {"*", 2, func(a, b, _ float64) float64 { return a * b }},
+	OpDiv:   {"/", 2, func(a, b, _ float64) float64 { return a / b }},
+	OpNeg:   {"neg", 1, func(a, _, _ float64) float64 { return -a }},
+	OpMax:   {"max", 2, func(a, b, _ float64) float64 { return math.Max(a, b) }},
+	OpMin:   {"min", 2, func(a, b, _ float64) float64 { return math.Min(a, b) }},
+	OpAbs:   {"abs", 1, func(a, _, _ float64) float64 { return math.Abs(a) }},
+	OpSign:  {"sign", 1, func(a, _, _ float64) float64 { return sign(a) }},
+	OpExp:   {"exp", 1, func(a, _, _ float64) float64 { return math.Exp(a) }},
+	OpLog:   {"log", 1, func(a, _, _ float64) float64 { return math.Log(a) }},
+	OpTanh:  {"tanh", 1, func(a, _, _ float64) float64 { return math.Tanh(a) }},
+	OpSqrt:  {"sqrt", 1, func(a, _, _ float64) float64 { return math.Sqrt(a) }},
+	OpPow:   {"pow", 2, func(a, b, _ float64) float64 { return math.Pow(a, b) }},
+	OpLess:  {"less", 2, func(a, b, _ float64) float64 { return truth(a < b) }},
+	OpEqual: {"equal", 2, func(a, b, _ float64) float64 { return truth(a == b) }},
 	OpSelect: {"select", 3, func(a, b, c float64) float64 {
 		if a != 0 {
 			return b
@@ -98,8 +98,8 @@ func Num(v float64) *Expr { return &Expr{Op: OpConst, Const: v} }
 // In is the i-th operand, $i.
 func In(i int) *Expr { return &Expr{Op: OpInput, Input: i} }
 
-// Apply is an operation over arguments, as many as its arity.
-func Apply(op ScalarOp, args ...*Expr) *Expr {
+// Call is an operation over arguments, as many as its arity. (Apply is a Role of a Relation.)
+func Call(op ScalarOp, args ...*Expr) *Expr {
 	if len(args) != op.Arity() || len(args) == 0 {
 		panic("bug: wrong number of arguments for " + op.String())
 	}

@@ -213,7 +213,7 @@ func (p *ExprParser) binary(bind int) (*Expr, error) {
 		p.At++
 		var right *Expr
 		if right, err = p.binary(row.bind + 1); err == nil {
-			left = Apply(row.op, left, right)
+			left = Call(row.op, left, right)
 		}
 	}
 	return nil, err
@@ -238,7 +238,7 @@ func (p *ExprParser) unary() (*Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Apply(OpNeg, a), nil
+		return Call(OpNeg, a), nil
 	case c == '(':
 		p.At++
 		e, err := p.Parse()
