@@ -1,0 +1,223 @@
+package cpu
+
+import (
+	"fmt"
+	"maps"
+
+	"bnetc/ir"
+	"bnetc/ir/kernel"
+)
+
+// A group is a run of statements without a loop. It is printed instance after instance, and what several instances load from
+// the same place is loaded once, just before its first use: so a tile of products keeps its sums, one row of vectors and one
+// broadcast in registers.
+type group struct {
+	*walker
+	stores map[int]bool
+	counts map[string]int    // uses of every load
+	loaded map[string]string // constants that hold one
+	lets   map[string]variable
+	dry    bool // counting only
+}
+
+func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
+	_, stores := buffersOf(stmts)
+	g := &group{walker: w, stores: stores, counts: map[string]int{}}
+
+	// Once to count, into nowhere.
+	saved, out := w.blocks, w.out.String()
+	w.blocks = append(append([]map[string]bool{}, saved[:len(saved)-1]...), maps.Clone(saved[len(saved)-1]))
+	g.dry = true
+	g.print(stmts, clones(instances))
+	w.blocks = saved
+	w.out.Reset()
+	w.out.WriteString(out)
+
+	g.dry = false
+	g.print(stmts, instances)
+}
+
+func (g *group) print(stmts []kernel.Stmt, instances []instance) {
+	g.loaded, g.lets = map[string]string{}, map[string]variable{}
+	for _, in := range instances {
+		for i, s := range stmts {
+			switch s := s.(type) {
+			case *kernel.Let:
+				g.let(i, s, in)
+			case *kernel.Assign:
+				g.assign(s, in)
+			case *kernel.Store:
+				g.store(s, in)
+			case *kernel.Draw:
+				g.draw(i, s, in)
+			}
+		}
+	}
+}
+
+// load gives an element of a buffer. One that is used more than once, and that the group does not store, becomes a constant.
+func (g *group) load(o kernel.Operand, in instance) expression {
+	base, at := g.element(o.Buffer, o.Index, in)
+	e := expression{lanes: g.lanes}
+	switch {
+	case g.lanes == 1 || at.lane == 0:
+		e.lanes = 1
+		e.text = base + "[" + at.text() + "]"
+	case at.lane == 1:
+		e.text = fmt.Sprintf("v%d_load(%s)", g.lanes, pointer(base, at))
+	default:
+		e.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, pointer(base, at), at.lane)
+	}
+	if g.stores[o.Buffer] {
+		return e
+	}
+	if g.dry {
+		g.counts[e.text]++
+		return e
+	}
+	if g.counts[e.text] < 2 {
+		return e
+	}
+	name := g.loaded[e.text]
+	if name == "" {
+		name = g.name(g.buffers[o.Buffer] + "_v")
+		text := e.text
+		if e.lanes < g.lanes {
+			text = fmt.Sprintf("v%d_splat(%s)", g.lanes, e.text)
+		}
+		g.line("const %s %s = %s;", g.typeOf(g.lanes), name, text)
+		g.loaded[e.text] = name
+	}
+	return expression{name, 0, g.lanes}
+}
+
+// let defines a variable. Instances for which a constant one would be the same share it.
+func (g *group) let(i int, s *kernel.Let, in instance) {
+	v := g.valuer(&s.Value, in, g)
+	e := v.expr(s.Value.Expr)
+	key := fmt.Sprint(i, " ", e.text)
+	constant := !g.assigned[s.Var]
+	if constant && g.steady(&s.Value) {
+		if x, ok := g.lets[key]; ok {
+			in.vars[s.Var] = x
+			return
+		}
+	}
+	qualifier := ""
+	if constant {
+		qualifier = "const "
+	}
+	x := variable{text: g.name(identifier(s.Var) + in.suffix), lanes: g.lanes}
+	g.line("%s%s %s = %s;", qualifier, g.typeOf(g.lanes), x.text, v.splat(e, g.lanes))
+	g.lets[key] = x
+	in.vars[s.Var] = x
+}
+
+// steady says that a value is the same wherever in the group it is computed.
+func (g *group) steady(v *kernel.Value) bool {
+	for _, o := range v.Operands {
+		if o.Kind == kernel.Load && g.stores[o.Buffer] || o.Kind == kernel.Variable && g.assigned[o.Var] {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *group) assign(s *kernel.Assign, in instance) {
+	x, ok := in.vars[s.Var]
+	if !ok {
+		panic("bug: kernel " + g.kernel.Name + " assigns to " + s.Var + " where it is not defined")
+	}
+	if x.sum != "" {
+		x = variable{text: x.sum, lanes: g.lanes}
+	}
+	v := g.valuer(&s.Value, in, g)
+	switch s.How {
+	case kernel.Set:
+		g.line("%s = %s;", x.text, v.splat(v.expr(s.Value.Expr), x.lanes))
+	case kernel.Sum:
+		g.line("%s = %s;", x.text, g.plus(v, s.Value.Expr, expression{x.text, 0, x.lanes}))
+	case kernel.Largest:
+		g.line("%s = %s(%s, %s);", x.text, g.call(x.lanes, "max"), x.text, v.splat(v.expr(s.Value.Expr), x.lanes))
+	}
+}
+
+// plus writes old + e, fused where e is a product.
+func (g *group) plus(v *valuer, e *ir.Expr, old expression) string {
+	if isProduct(e) && v.refs[e] == 1 {
+		return v.fma("", e, "", old).text
+	}
+	return old.text + " + " + v.expr(e).within(2)
+}
+
+func (g *group) store(s *kernel.Store, in instance) {
+	base, at := g.element(s.Buffer, s.Index, in)
+	v := g.valuer(&s.Value, in, g)
+	if g.lanes == 1 {
+		place := base + "[" + at.text() + "]"
+		switch s.How {
+		case kernel.Set:
+			g.line("%s = %s;", place, v.expr(s.Value.Expr).text)
+		case kernel.Sum:
+			g.line("%s = %s;", place, g.plus(v, s.Value.Expr, expression{place, 0, 1}))
+		case kernel.Largest:
+			g.line("%s = s_max(%s, %s);", place, place, v.expr(s.Value.Expr).text)
+		}
+		return
+	}
+	if at.lane == 0 { // all lanes into one element
+		place := base + "[" + at.text() + "]"
+		value := v.splat(v.expr(s.Value.Expr), g.lanes)
+		switch s.How {
+		case kernel.Set:
+			g.line("%s = (%s)[%d];", place, value, g.lanes-1)
+		case kernel.Sum:
+			g.line("%s += v%d_sum(%s);", place, g.lanes, value)
+		case kernel.Largest:
+			g.line("%s = s_max(%s, v%d_largest(%s));", place, place, g.lanes, value)
+		}
+		return
+	}
+	p := pointer(base, at)
+	old := expression{fmt.Sprintf("v%d_load(%s)", g.lanes, p), 0, g.lanes}
+	write := fmt.Sprintf("v%d_store(%s, ", g.lanes, p)
+	if at.lane != 1 {
+		old.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, p, at.lane)
+		write = fmt.Sprintf("v%d_scatter(%s, %d, ", g.lanes, p, at.lane)
+	}
+	switch s.How {
+	case kernel.Set:
+		g.line("%s%s);", write, v.splat(v.expr(s.Value.Expr), g.lanes))
+	case kernel.Sum:
+		g.line("%s%s);", write, g.plus(v, s.Value.Expr, old))
+	case kernel.Largest:
+		g.line("%s%s(%s, %s));", write, g.call(g.lanes, "max"), old.text, v.splat(v.expr(s.Value.Expr), g.lanes))
+	}
+}
+
+// draw defines four variables as the elements of one drawn block.
+func (g *group) draw(i int, s *kernel.Draw, in instance) {
+	row, block := g.affine(s.Row, in), g.affine(s.Block, in)
+	lanes := 1
+	if row.lane != 0 || block.lane != 0 {
+		lanes = g.lanes
+	}
+	counter := func(a affine) string {
+		if lanes == 1 {
+			return "(uint32_t)(" + a.text() + ")"
+		}
+		return fmt.Sprintf("v%d_counter((uint32_t)(%s), (uint32_t)%d)", lanes, a.text(), a.lane)
+	}
+	args := fmt.Sprintf("%s, %du, %s, %s", g.key, s.Stream, counter(row), counter(block))
+	key := fmt.Sprint(i, " ", args)
+	x, ok := g.lets[key]
+	if !ok {
+		g.used[helper{"draw", lanes}] = true
+		x = variable{text: g.name("drawn" + in.suffix), lanes: lanes}
+		g.line("const struct %s %s = %s(%s);", g.call(lanes, "four"), x.text, g.call(lanes, "normals"), args)
+		g.lets[key] = x
+	}
+	for k, name := range s.Vars {
+		in.vars[name] = variable{text: fmt.Sprintf("%s.n%d", x.text, k), lanes: lanes}
+	}
+}

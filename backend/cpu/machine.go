@@ -1,0 +1,181 @@
+package cpu
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"bnetc/backend"
+	"bnetc/ir/kernel"
+)
+
+// A Backend compiles plans for the processor that it runs on.
+type Backend struct {
+	Threads int // workers, the caller included; 0 for one a processor
+}
+
+// A Machine is a plan in memory with its workers.
+type Machine struct {
+	plan    *kernel.Plan
+	threads int
+	memory  *memory
+	library *library
+	form    form
+}
+
+var _ backend.Backend = (*Backend)(nil)
+
+// A form is a plan as compiled.
+type form struct {
+	source   string // C
+	path     string // of the library
+	manifest manifest
+}
+
+// Build prints, compiles (or finds compiled) and loads a plan.
+func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine, error) {
+	if err := check(plan); err != nil {
+		return nil, err
+	}
+	f := Detect()
+	made, err := compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+	if err != nil {
+		return nil, err
+	}
+	return b.start(ctx, plan, made)
+}
+
+func compileFor(ctx context.Context, source, isa string, kernels int) (form, error) {
+	c, err := findCompiler()
+	if err != nil {
+		return form{}, err
+	}
+	path, hash, err := c.compile(ctx, source, isa, kernels)
+	if err != nil {
+		return form{}, err
+	}
+	return form{source, path, manifest{ISA: isa, Arch: runtime.GOARCH, OS: runtime.GOOS, Compiler: c.version, Hash: hash}}, nil
+}
+
+// start gives a compiled plan memory and workers. A library in the cache that does not load (a disk was full, a file was cut) is
+// compiled once more.
+func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Machine, error) {
+	m := &Machine{plan: plan, threads: b.Threads, form: made}
+	if m.threads <= 0 {
+		m.threads = runtime.NumCPU()
+	}
+	var err error
+	if m.memory, err = allocate(plan); err != nil {
+		return nil, err
+	}
+	if m.library, err = load(made.path, m.threads, m.memory.pointers()); err == nil {
+		return m, nil
+	}
+	if os.Remove(made.path) == nil {
+		if m.form, err = compileFor(ctx, made.source, made.manifest.ISA, len(plan.Kernels)); err == nil {
+			if m.library, err = load(m.form.path, m.threads, m.memory.pointers()); err == nil {
+				return m, nil
+			}
+		}
+	}
+	_ = m.memory.free()
+	return nil, err
+}
+
+// buffer gives the memory of a buffer whose length the data must have.
+func (m *Machine) buffer(buffer int, data []float32) ([]float32, error) {
+	if m.library == nil {
+		return nil, fmt.Errorf("the machine of plan %s is closed", m.plan.Name)
+	}
+	if buffer < 0 || buffer >= len(m.memory.buffers) {
+		return nil, fmt.Errorf("plan %s has %d buffers, no number %d", m.plan.Name, len(m.memory.buffers), buffer)
+	}
+	b := m.memory.buffers[buffer]
+	if len(b) != len(data) {
+		return nil, fmt.Errorf("buffer %s holds %d numbers, not %d", m.plan.Buffers[buffer].Name, len(b), len(data))
+	}
+	return b, nil
+}
+
+// Write fills a buffer.
+func (m *Machine) Write(buffer int, data []float32) error {
+	b, err := m.buffer(buffer, data)
+	copy(b, data)
+	return err
+}
+
+// Read copies a buffer's contents into data.
+func (m *Machine) Read(buffer int, data []float32) error {
+	b, err := m.buffer(buffer, data)
+	copy(data, b)
+	return err
+}
+
+// list gives the number of a list.
+func (m *Machine) list(name string) (int, error) {
+	if m.library == nil {
+		return 0, fmt.Errorf("the machine of plan %s is closed", m.plan.Name)
+	}
+	for i, l := range m.plan.Lists {
+		if l.Name == name {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("plan %s has no list %q", m.plan.Name, name)
+}
+
+// Run executes a list; it does not stop in the middle of one.
+func (m *Machine) Run(ctx context.Context, list string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n, err := m.list(list)
+	if err != nil {
+		return err
+	}
+	m.library.call(n, nil)
+	return nil
+}
+
+// A KernelTime is how long a step of a list took the slowest of its workers.
+type KernelTime struct {
+	Kernel  string
+	Level   int
+	Seconds float64
+}
+
+// Profile executes a list once and gives the time of each of its steps.
+func (m *Machine) Profile(list string) ([]KernelTime, error) {
+	n, err := m.list(list)
+	if err != nil {
+		return nil, err
+	}
+	steps := m.plan.Lists[n].Steps
+	times := make([]float64, len(steps)*m.threads+1)
+	m.library.call(n, times)
+	result := make([]KernelTime, len(steps))
+	for s, step := range steps {
+		result[s] = KernelTime{Kernel: m.plan.Kernels[step.Kernel].Name, Level: step.Level}
+		for _, t := range times[s*m.threads : (s+1)*m.threads] {
+			result[s].Seconds = max(result[s].Seconds, t)
+		}
+	}
+	return result, nil
+}
+
+// Threads gives the number of workers.
+func (m *Machine) Threads() int { return m.threads }
+
+// Source gives the C that the machine runs.
+func (m *Machine) Source() string { return m.form.source }
+
+// Close ends the workers and gives the memory back. A second call does nothing.
+func (m *Machine) Close() error {
+	if m.library == nil {
+		return nil
+	}
+	m.library.close()
+	m.library = nil
+	return m.memory.free()
+}
