@@ -29,7 +29,7 @@ func check(plan *kernel.Plan) error {
 		var err error
 		each(k.Body, func(s kernel.Stmt) {
 			if v := valueOf(s); v != nil && err == nil {
-				err = checkExpr(v.Expr)
+				err = refused(v.Expr, map[*ir.Expr]bool{})
 			}
 			if l, ok := s.(*kernel.Loop); ok && l.Mark == kernel.Vector && err == nil {
 				switch l.Extent {
@@ -49,12 +49,17 @@ func check(plan *kernel.Plan) error {
 	return nil
 }
 
-func checkExpr(e *ir.Expr) error {
+// refused walks an expression, whose subtrees may be shared, once.
+func refused(e *ir.Expr, seen map[*ir.Expr]bool) error {
+	if seen[e] {
+		return nil
+	}
+	seen[e] = true
 	if e.Op == ir.OpPow {
 		return fmt.Errorf("a power is for settings, which the host computes, not for kernels")
 	}
 	for _, a := range e.Args {
-		if err := checkExpr(a); err != nil {
+		if err := refused(a, seen); err != nil {
 			return err
 		}
 	}

@@ -141,7 +141,11 @@ func (p *printer) helpers() string {
 		}
 	}
 	for _, f := range functionFiles {
-		if f != "draw" && p.used[helper{f, 1}] {
+		switch {
+		case !p.used[helper{f, 1}]:
+		case f == "draw":
+			b.WriteString("\n" + text("drawone"))
+		default:
 			b.WriteString("\n" + strings.ReplaceAll(text("narrow"), "FUNCTION", f))
 		}
 	}
@@ -170,9 +174,6 @@ var functionFiles = []string{"exp", "log", "tanh", "draw"}
 func (p *printer) needs(f string, w int) bool {
 	if p.used[helper{f, w}] || w == 4 && p.used[helper{f, 1}] {
 		return true
-	}
-	if f == "draw" { // a wider one works in halves
-		return w < 16 && p.needs(f, 2*w)
 	}
 	return f == "exp" && p.needs("tanh", w)
 }

@@ -37,13 +37,12 @@ func dense(rows, columns, batch, lanes, vectors, tile int) *kernel.Plan {
 	return p
 }
 
-func fill(b *testing.B, m *Machine, except ...int) {
+func fill(m *Machine) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for i, x := range m.memory.buffers {
+	for _, x := range m.memory.buffers {
 		for j := range x {
 			x[j] = r.Float32()*0.2 - 0.1
 		}
-		_ = i
 	}
 }
 
@@ -54,7 +53,7 @@ func bench(b *testing.B, plan *kernel.Plan, threads int) {
 	}
 	m := built.(*Machine)
 	defer m.Close()
-	fill(b, m)
+	fill(m)
 	best := time.Hour
 	for b.Loop() {
 		began := time.Now()
@@ -69,5 +68,81 @@ func bench(b *testing.B, plan *kernel.Plan, threads int) {
 func BenchmarkDense(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprintf("tile6x2/threads%d", threads), func(b *testing.B) { bench(b, dense(256, 256, 128, 8, 2, 6), threads) })
+	}
+}
+
+// learn is the gradient of a dense layer's weights with Adam in its epilogue: d in lanes, x in panels of one tile's columns.
+func learn(rows, columns, batch, lanes, vectors, tile int) *kernel.Plan {
+	lb := lanes * vectors
+	adam := func(o, i, panel, column string) []kernel.Stmt {
+		mul, add := ir.OpMul, ir.OpAdd
+		at := o + ", " + i
+		return []kernel.Stmt{
+			let("m", val(e(add, e(mul, num(0.9), in(0)), e(mul, num(0.1), in(1))), elem(3, at), theVar("g"))),
+			let("v", val(e(add, e(mul, num(0.999), in(0)), e(mul, num(0.001), e(mul, in(1), in(1)))), elem(4, at), theVar("g"))),
+			store(3, at, kernel.Set, val(in(0), theVar("m"))),
+			store(4, at, kernel.Set, val(in(0), theVar("v"))),
+			store(0, at, kernel.Set, val(e(ir.OpSub, in(0), e(ir.OpDiv, e(mul, num(0.001), in(1)), e(add, e(ir.OpSqrt, in(2)), num(1e-8)))),
+				elem(0, at), theVar("m"), theVar("v"))),
+		}
+	}
+	nest := func(first, count, tile int) kernel.Stmt {
+		o := fmt.Sprintf("%d*ot + o + %d", tile, first)
+		column := fmt.Sprintf("%d*c + lane", lanes)
+		body := []kernel.Stmt{let("g", val(num(0))),
+			loop("nb", batch/lb, kernel.Serial, loop("n", lb, kernel.Serial,
+				assign("g", kernel.Sum, val(e(ir.OpMul, in(0), in(1)), elem(1, "nb, "+o+", n"), elem(2, fmt.Sprintf("it, %d*nb + n, %s", lb, column)))))),
+		}
+		body = append(body, adam(o, fmt.Sprintf("%d*it + %s", lb, column), "it", column)...)
+		return loop("ot", count/tile, kernel.Parallel, loop("it", columns/lb, kernel.Parallel,
+			loop("o", tile, kernel.Unrolled, loop("c", vectors, kernel.Unrolled, loop("lane", lanes, kernel.Vector, body...)))))
+	}
+	nests := []kernel.Stmt{nest(0, rows/tile*tile, tile)}
+	if left := rows % tile; left > 0 {
+		nests = append(nests, nest(rows-left, left, left))
+	}
+	p := oneKernel([]kernel.Buffer{buf("l1.W", kernel.Weight, rows, columns), buf("d1", kernel.Weight, batch/lb, rows, lb),
+		buf("x", kernel.Weight, columns/lb, batch, lb), buf("l1.W.m", kernel.State, rows, columns), buf("l1.W.v", kernel.State, rows, columns)}, nests...)
+	p.Kernels[0].Name, p.Kernels[0].Flops = "learn_l1.W", 2*int64(rows)*int64(columns)*int64(batch)
+	return p
+}
+
+// twice is a difference target: two products with one weight, h - tanh(V a + c) + tanh(V b + c).
+func twice(rows, columns, batch, lanes, vectors, tile int) *kernel.Plan {
+	lb := 16
+	per := lanes * vectors
+	nest := func(first, count, tile int) kernel.Stmt {
+		o := fmt.Sprintf("%d*ot + o + %d", tile, first)
+		lane := fmt.Sprintf("%d*part + %d*c + lane", per, lanes)
+		return loop("nb", batch/lb, kernel.Parallel, loop("ot", count/tile, kernel.Parallel, loop("part", lb/per, kernel.Serial,
+			loop("o", tile, kernel.Unrolled, loop("c", vectors, kernel.Unrolled, loop("lane", lanes, kernel.Vector,
+				let("r", val(num(0))), let("s", val(num(0))),
+				loop("i", columns, kernel.Serial,
+					assign("r", kernel.Sum, val(e(ir.OpMul, in(0), in(1)), elem(0, o+", i"), elem(1, "nb, i, "+lane))),
+					assign("s", kernel.Sum, val(e(ir.OpMul, in(0), in(1)), elem(0, o+", i"), elem(2, "nb, i, "+lane)))),
+				store(5, "nb, "+o+", "+lane, kernel.Set, val(e(ir.OpAdd, e(ir.OpSub, in(0), e(ir.OpTanh, e(ir.OpAdd, in(1), in(3)))), e(ir.OpTanh, e(ir.OpAdd, in(2), in(3)))),
+					elem(4, "nb, "+o+", "+lane), theVar("r"), theVar("s"), elem(3, o))),
+			))))))
+	}
+	nests := []kernel.Stmt{nest(0, rows/tile*tile, tile)}
+	if left := rows % tile; left > 0 {
+		nests = append(nests, nest(rows-left, left, left))
+	}
+	p := oneKernel([]kernel.Buffer{buf("l2.V", kernel.Weight, rows, columns), buf("h2", kernel.Weight, batch/lb, columns, lb),
+		buf("t2", kernel.Weight, batch/lb, columns, lb), buf("l2.c", kernel.Weight, rows), buf("h1", kernel.Weight, batch/lb, rows, lb), buf("t1", kernel.Weight, batch/lb, rows, lb)}, nests...)
+	p.Kernels[0].Name, p.Kernels[0].Flops = "t_l1", 4*int64(rows)*int64(columns)*int64(batch)
+	return p
+}
+
+func BenchmarkLearn(b *testing.B) {
+	for _, n := range []int{256, 784} {
+		b.Run(fmt.Sprintf("256x%d", n), func(b *testing.B) { bench(b, learn(256, n, 128, 8, 2, 6), 1) })
+	}
+	b.Run("1024x1024", func(b *testing.B) { bench(b, learn(1024, 1024, 128, 8, 2, 6), 1) })
+}
+
+func BenchmarkTwice(b *testing.B) {
+	for _, t := range [][2]int{{1, 6}, {1, 5}, {1, 4}, {2, 3}, {2, 2}} {
+		b.Run(fmt.Sprintf("%dx%d", t[1], t[0]), func(b *testing.B) { bench(b, twice(256, 256, 128, 8, t[0], t[1]), 1) })
 	}
 }

@@ -139,7 +139,7 @@ func (w *walker) readSettings() {
 		words = append(words, n)
 	}
 	low, high := half("step0"), half("step1")
-	n := w.name("step_low")
+	n := w.name("step")
 	w.line("const uint32_t %s = %s | %s << 16;", n, low, high)
 	w.key = strings.Join(append(words, n), ", ")
 }

@@ -8,6 +8,5 @@ INLINE vWf vW_tanh(vWf x)
     p = vW_fma(p, z, vW_splat(-3.33332819422e-1f));
     p = vW_fma(p * z, x, x);
     vWf q = 1.0f - 2.0f / (vW_exp(a + a) + 1.0f);
-    q = (vWf)((vWi)q | ((vWi)x & (vWi)vW_splat(-0.0f)));
-    return vW_blend(a < 0.625f, p, q);
+    return (vWf)((vWi)vW_blend(a < 0.625f, p, q) | ((vWi)x & (vWi)vW_splat(-0.0f))); /* the sign of x, of zeros too */
 }
