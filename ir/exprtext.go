@@ -100,7 +100,7 @@ func formatConst(v float64) string {
 // ParseExpr reads an expression: numbers, + - * /, parentheses, the functions of the table of primitives (exp log tanh sqrt abs
 // sign max min pow select less equal), and inputs, written $0, $1, … or by the given names in order.
 func ParseExpr(text string, names ...string) (*Expr, error) {
-	p := &ExprParser{Text: text, Operand: func(p *ExprParser) (int, bool, error) {
+	p := &ExprParser{Text: text, Numbered: true, Operand: func(p *ExprParser) (int, bool, error) {
 		word := p.Word()
 		for i, name := range names {
 			if word == name {
@@ -135,7 +135,9 @@ type ExprParser struct {
 	// Operand is asked where a value is expected and no number, sign, parenthesis or function call stands there. It reads the
 	// operand and gives the input's number, or false, having read whatever, if there is none.
 	Operand func(p *ExprParser) (input int, ok bool, err error)
-	depth   int
+	// Numbered allows inputs by number: $0.
+	Numbered bool
+	depth    int
 }
 
 // maxExprDepth bounds recursion over hostile texts.
@@ -265,7 +267,7 @@ func (p *ExprParser) atom() (*Expr, error) {
 	if isDigit(c) || c == '.' {
 		return p.number()
 	}
-	if c == '$' {
+	if c == '$' && p.Numbered {
 		p.At++
 		from := p.At
 		for p.At < len(p.Text) && isDigit(p.Text[p.At]) {

@@ -1,0 +1,203 @@
+package kernel
+
+import (
+	"fmt"
+	"slices"
+
+	"bnetc/ir"
+)
+
+// Buffer is the number of the buffer of a name, -1 if there is none.
+func (p *Plan) Buffer(name string) int {
+	return slices.IndexFunc(p.Buffers, func(b Buffer) bool { return b.Name == name })
+}
+
+// Kernel is the number of the kernel of a name, -1 if there is none.
+func (p *Plan) Kernel(name string) int {
+	return slices.IndexFunc(p.Kernels, func(k *Kernel) bool { return k.Name == name })
+}
+
+// List is the list of a name, nil if there is none.
+func (p *Plan) List(name string) *List {
+	for i := range p.Lists {
+		if p.Lists[i].Name == name {
+			return &p.Lists[i]
+		}
+	}
+	return nil
+}
+
+// Elements is how many numbers the buffer holds.
+func (b *Buffer) Elements() int {
+	n := 1
+	for _, d := range b.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Bytes is the memory that the plan's buffers need: each its own, but for temporaries with places in the shared arena, which need
+// the arena.
+func (p *Plan) Bytes() int64 {
+	var own, arena int64
+	for i := range p.Buffers {
+		b := &p.Buffers[i]
+		if n := int64(b.Elements()); b.Kind == Temp {
+			arena = max(arena, int64(b.Offset)+n)
+		} else {
+			own += n
+		}
+	}
+	if !p.placed() {
+		for i := range p.Buffers {
+			if p.Buffers[i].Kind == Temp {
+				own += int64(p.Buffers[i].Elements())
+			}
+		}
+		arena = 0
+	}
+	return 4 * (own + arena)
+}
+
+// placed tells whether the temporaries have been given places: then they are not all at 0.
+func (p *Plan) placed() bool {
+	temps := 0
+	for _, b := range p.Buffers {
+		if b.Kind == Temp {
+			temps++
+			if b.Offset != 0 {
+				return true
+			}
+		}
+	}
+	return temps < 2
+}
+
+// Walk calls f for each statement of a body, outer before inner.
+func Walk(body []Stmt, f func(Stmt)) {
+	for _, s := range body {
+		f(s)
+		switch s := s.(type) {
+		case *Loop:
+			Walk(s.Body, f)
+		case *Where:
+			Walk(s.Body, f)
+		}
+	}
+}
+
+// ValueOf is the value that a statement computes, nil if it computes none.
+func ValueOf(s Stmt) *Value {
+	switch s := s.(type) {
+	case *Let:
+		return &s.Value
+	case *Assign:
+		return &s.Value
+	case *Store:
+		return &s.Value
+	}
+	return nil
+}
+
+// Buffers lists the buffers that a kernel loads from and those that it stores to, each in order of first use. A Store that adds reads its
+// buffer, too, but is only among the written.
+func (k *Kernel) Buffers() (read, written []int) {
+	note := func(list *[]int, b int) {
+		if !slices.Contains(*list, b) {
+			*list = append(*list, b)
+		}
+	}
+	Walk(k.Body, func(s Stmt) {
+		if v := ValueOf(s); v != nil {
+			eachInput(v.Expr, func(i int) {
+				if i < len(v.Operands) && v.Operands[i].Kind == Load {
+					note(&read, v.Operands[i].Buffer)
+				}
+			})
+		}
+		if s, ok := s.(*Store); ok {
+			note(&written, s.Buffer)
+		}
+	})
+	return read, written
+}
+
+// Equal tells whether two operands are the same.
+func (o Operand) Equal(q Operand) bool {
+	return o.Kind == q.Kind && o.Buffer == q.Buffer && o.Var == q.Var && slices.EqualFunc(o.Index, q.Index, Index.Equal)
+}
+
+// Equal tells whether two positions are written the same.
+func (x Index) Equal(y Index) bool { return x.Const == y.Const && slices.Equal(x.Terms, y.Terms) }
+
+// Canonical is the value with its operands numbered by first occurrence in the text, each once, and none that is not read.
+func (v Value) Canonical() Value {
+	if v.Expr == nil {
+		return v
+	}
+	var operands []Operand
+	inputs := make([]*ir.Expr, max(len(v.Operands), v.Expr.Inputs()))
+	eachInput(v.Expr, func(i int) {
+		if i >= len(v.Operands) {
+			panic(fmt.Sprintf("bug: %s reads an operand beyond its %d", v.Expr, len(v.Operands)))
+		}
+		o := v.Operands[i]
+		n := slices.IndexFunc(operands, o.Equal)
+		if n < 0 {
+			n = len(operands)
+			operands = append(operands, o)
+		}
+		inputs[i] = ir.In(n)
+	})
+	return Value{Expr: v.Expr.Substitute(inputs), Operands: operands}
+}
+
+// eachInput calls f for every input that an expression reads, in the order of its text.
+func eachInput(e *ir.Expr, f func(i int)) {
+	if e == nil {
+		return
+	}
+	if e.Op == ir.OpInput {
+		f(e.Input)
+	}
+	for _, a := range e.Args {
+		eachInput(a, f)
+	}
+}
+
+// Canonical is a copy of the plan with all values canonical: what Parse gives of its text.
+func (p *Plan) Canonical() *Plan {
+	out := *p
+	out.Kernels = nil
+	for _, k := range p.Kernels {
+		c := *k
+		c.Body = canonicalBody(k.Body)
+		out.Kernels = append(out.Kernels, &c)
+	}
+	return &out
+}
+
+func canonicalBody(body []Stmt) []Stmt {
+	var out []Stmt
+	for _, s := range body {
+		switch s := s.(type) {
+		case *Loop:
+			c := *s
+			c.Body = canonicalBody(s.Body)
+			out = append(out, &c)
+		case *Where:
+			c := *s
+			c.Body = canonicalBody(s.Body)
+			out = append(out, &c)
+		case *Let:
+			out = append(out, &Let{s.Var, s.Value.Canonical()})
+		case *Assign:
+			out = append(out, &Assign{s.Var, s.How, s.Value.Canonical()})
+		case *Store:
+			out = append(out, &Store{s.Buffer, s.Index, s.How, s.Value.Canonical()})
+		default:
+			out = append(out, s)
+		}
+	}
+	return out
+}

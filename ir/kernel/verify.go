@@ -1,0 +1,387 @@
+package kernel
+
+import (
+	"fmt"
+	"slices"
+
+	"bnetc/ir"
+)
+
+// Verify tells the first thing that is wrong with a plan, if any: names that are not unique or not defined, loops marked as they cannot
+// be run, workers that write one place, and every access to a buffer that cannot be proved, by intervals, to lie within it.
+// What passes can be printed by a backend without a check.
+func (p *Plan) Verify() error {
+	if err := p.verifyBuffers(); err != nil {
+		return fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	names := map[string]bool{}
+	for _, k := range p.Kernels {
+		if names[k.Name] || k.Name == "" {
+			return fmt.Errorf("plan %s: two kernels named %q, or one without a name", p.Name, k.Name)
+		}
+		names[k.Name] = true
+		v := &verifier{plan: p, scope: map[string]binding{}}
+		if err := v.body(k.Body); err != nil {
+			return fmt.Errorf("plan %s: kernel %s: %w", p.Name, k.Name, err)
+		}
+	}
+	if err := p.verifyLists(); err != nil {
+		return fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+func (p *Plan) verifyBuffers() error {
+	if p.Batch < 1 {
+		return fmt.Errorf("a batch of %d", p.Batch)
+	}
+	names, settings := map[string]bool{}, -1
+	for i := range p.Buffers {
+		b := &p.Buffers[i]
+		if names[b.Name] || b.Name == "" {
+			return fmt.Errorf("two buffers named %q, or one without a name", b.Name)
+		}
+		names[b.Name] = true
+		if slices.ContainsFunc(b.Shape, func(d int) bool { return d < 1 }) {
+			return fmt.Errorf("buffer %s has the shape %v", b.Name, b.Shape)
+		}
+		if int(b.Kind) >= len(kindWords) {
+			return fmt.Errorf("buffer %s is of no known kind", b.Name)
+		}
+		if b.Offset%64 != 0 || b.Offset < 0 || b.Offset != 0 && b.Kind != Temp {
+			return fmt.Errorf("buffer %s stands at %d", b.Name, b.Offset)
+		}
+		if b.Kind == Setting {
+			if settings >= 0 {
+				return fmt.Errorf("%s and %s both hold settings", p.Buffers[settings].Name, b.Name)
+			}
+			settings = i
+		}
+	}
+	switch {
+	case settings < 0 && len(p.Settings) > 0:
+		return fmt.Errorf("settings, but no buffer for them")
+	case settings >= 0 && p.Buffers[settings].Elements() != max(1, len(p.Settings)):
+		return fmt.Errorf("%d settings, but %s holds %d", len(p.Settings), p.Buffers[settings].Name, p.Buffers[settings].Elements())
+	}
+	for i, s := range p.Settings {
+		if slices.Index(p.Settings, s) != i {
+			return fmt.Errorf("two settings named %q", s)
+		}
+	}
+	return nil
+}
+
+func (p *Plan) verifyLists() error {
+	for i, l := range p.Lists {
+		if slices.IndexFunc(p.Lists, func(o List) bool { return o.Name == l.Name }) != i {
+			return fmt.Errorf("two lists named %q", l.Name)
+		}
+		level := 0
+		for j, s := range l.Steps {
+			if s.Kernel < 0 || s.Kernel >= len(p.Kernels) {
+				return fmt.Errorf("list %s runs kernel %d of %d", l.Name, s.Kernel, len(p.Kernels))
+			}
+			if s.Level < level {
+				return fmt.Errorf("list %s: level %d of %s stands behind level %d", l.Name, s.Level, p.Kernels[s.Kernel].Name, level)
+			}
+			level = s.Level
+			for _, o := range l.Steps[:j] {
+				if o.Level == level {
+					if err := p.race(p.Kernels[o.Kernel], p.Kernels[s.Kernel]); err != nil {
+						return fmt.Errorf("list %s, level %d: %w", l.Name, level, err)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// race tells whether two kernels of one level touch a buffer that one of them writes. Kernels by batch blocks may: a worker has the
+// same blocks in both.
+func (p *Plan) race(a, b *Kernel) error {
+	if a.ByBatch && b.ByBatch {
+		return nil
+	}
+	readA, writtenA := a.Buffers()
+	readB, writtenB := b.Buffers()
+	for _, x := range writtenA {
+		if slices.Contains(readB, x) || slices.Contains(writtenB, x) {
+			return fmt.Errorf("%s writes %s, which %s touches", a.Name, p.Buffers[x].Name, b.Name)
+		}
+	}
+	for _, x := range writtenB {
+		if slices.Contains(readA, x) {
+			return fmt.Errorf("%s writes %s, which %s reads", b.Name, p.Buffers[x].Name, a.Name)
+		}
+	}
+	return nil
+}
+
+// A verifier walks one kernel with what is in scope.
+type verifier struct {
+	plan     *Plan
+	scope    map[string]binding
+	loops    []*Loop
+	parallel []string // variables of the enclosing Parallel loops with more than one value
+	bounds   []*Where // enclosing Wheres of Div 1: their Num is their Var
+	dead     int      // how many enclosing Wheres are never true
+}
+
+// A binding is a position variable with the values it can have, or a scalar.
+type binding struct {
+	scalar bool
+	values interval
+	from   []string // the loop variables that a position depends on; itself for a loop's
+	depth  int      // of a scalar: how many loops stood around its definition
+}
+
+func (v *verifier) body(body []Stmt) error {
+	var defined []string
+	define := func(name string, b binding) error {
+		if _, taken := v.scope[name]; taken || name == "" {
+			return fmt.Errorf("%q is defined twice, or without a name", name)
+		}
+		v.scope[name] = b
+		defined = append(defined, name)
+		return nil
+	}
+	for _, s := range body {
+		if err := v.stmt(s, define); err != nil {
+			return err
+		}
+	}
+	for _, name := range defined {
+		delete(v.scope, name)
+	}
+	return nil
+}
+
+func (v *verifier) stmt(s Stmt, define func(string, binding) error) error {
+	switch s := s.(type) {
+	case *Loop:
+		return v.loop(s)
+	case *Where:
+		return v.where(s)
+	case *Let:
+		if err := v.value(s.Value); err != nil {
+			return fmt.Errorf("let %s: %w", s.Var, err)
+		}
+		return define(s.Var, binding{scalar: true, depth: len(v.loops)})
+	case *Assign:
+		b, ok := v.scope[s.Var]
+		if !ok || !b.scalar {
+			return fmt.Errorf("%s is assigned, but is no variable", s.Var)
+		}
+		for _, l := range v.loops[b.depth:] {
+			if l.Mark == Parallel && l.Extent > 1 {
+				return fmt.Errorf("%s is assigned by all workers of loop %s", s.Var, l.Var)
+			}
+		}
+		if int(s.How) >= len(howWords) {
+			return fmt.Errorf("%s is assigned in no known way", s.Var)
+		}
+		if err := v.value(s.Value); err != nil {
+			return fmt.Errorf("%s: %w", s.Var, err)
+		}
+	case *Store:
+		if err := v.store(s); err != nil {
+			return fmt.Errorf("store %s: %w", (&planWriter{plan: v.plan}).buffer(s.Buffer), err)
+		}
+	case *Draw:
+		return v.draw(s, define)
+	default:
+		return fmt.Errorf("no statement: %T", s)
+	}
+	return nil
+}
+
+func (v *verifier) loop(s *Loop) error {
+	if s.Extent < 1 {
+		return fmt.Errorf("loop %s of extent %d", s.Var, s.Extent)
+	}
+	if _, taken := v.scope[s.Var]; taken || s.Var == "" {
+		return fmt.Errorf("loop variable %q is defined twice, or without a name", s.Var)
+	}
+	for _, o := range v.loops {
+		switch {
+		case s.Mark == Parallel && o.Mark != Parallel:
+			return fmt.Errorf("parallel loop %s within %s loop %s", s.Var, o.Mark, o.Var)
+		case s.Mark != Serial && o.Mark == Vector:
+			return fmt.Errorf("%s loop %s within vector loop %s", s.Mark, s.Var, o.Var)
+		}
+	}
+	if int(s.Mark) >= len(markWords) {
+		return fmt.Errorf("loop %s has no known mark", s.Var)
+	}
+	saved := *v
+	v.loops = append(slices.Clip(v.loops), s)
+	if s.Mark == Parallel && s.Extent > 1 {
+		v.parallel = append(slices.Clip(v.parallel), s.Var)
+	}
+	v.scope[s.Var] = binding{values: interval{0, s.Extent - 1}, from: []string{s.Var}}
+	err := v.body(s.Body)
+	delete(v.scope, s.Var)
+	*v = saved
+	return err
+}
+
+func (v *verifier) where(s *Where) error {
+	if s.Div < 1 || s.Extent < 1 {
+		return fmt.Errorf("where %s divides by %d and has extent %d", s.Var, s.Div, s.Extent)
+	}
+	if _, taken := v.scope[s.Var]; taken || s.Var == "" {
+		return fmt.Errorf("position %q is defined twice, or without a name", s.Var)
+	}
+	num, err := v.index(s.Num)
+	if err != nil {
+		return fmt.Errorf("where %s: %w", s.Var, err)
+	}
+	from := v.dependsOn(s.Num)
+	for _, l := range v.loops {
+		if l.Mark == Vector && slices.Contains(from, l.Var) {
+			return fmt.Errorf("where %s depends on vector loop %s", s.Var, l.Var)
+		}
+	}
+	saved := *v
+	// Within the body, the numerator lies in 0 … Extent·Div-1, and that narrows what its variables can be.
+	allowed := interval{0, s.Extent*s.Div - 1}
+	narrowed := v.narrow(s.Num, allowed)
+	num = num.meet(allowed)
+	if num.empty() {
+		v.dead++
+	}
+	if s.Div == 1 {
+		v.bounds = append(slices.Clip(v.bounds), s)
+	}
+	v.scope[s.Var] = binding{values: interval{num.lo / s.Div, num.hi / s.Div}, from: from}
+	err = v.body(s.Body)
+	delete(v.scope, s.Var)
+	for name, b := range narrowed {
+		v.scope[name] = b
+	}
+	*v = saved
+	return err
+}
+
+func (v *verifier) draw(s *Draw, define func(string, binding) error) error {
+	for _, x := range []Index{s.Row, s.Block} {
+		at, err := v.index(x)
+		if err == nil && at.lo < 0 && v.dead == 0 {
+			err = fmt.Errorf("%s can be %d", x, at.lo)
+		}
+		if err != nil {
+			return fmt.Errorf("draw %s: %w", s.Vars[0], err)
+		}
+	}
+	for _, name := range DrawSettings {
+		if !slices.Contains(v.plan.Settings, name) {
+			return fmt.Errorf("draw %s: no setting %s", s.Vars[0], name)
+		}
+	}
+	for _, name := range s.Vars {
+		if err := define(name, binding{scalar: true, depth: len(v.loops)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DrawSettings are the settings that a Draw reads: the seed and the step, 16 bits each, lowest first.
+var DrawSettings = []string{"seed0", "seed1", "seed2", "seed3", "step0", "step1"}
+
+func (v *verifier) store(s *Store) error {
+	if int(s.How) >= len(howWords) {
+		return fmt.Errorf("combined in no known way")
+	}
+	if err := v.access(s.Buffer, s.Index); err != nil {
+		return err
+	}
+	if k := v.plan.Buffers[s.Buffer].Kind; k == Input || k == Setting || k == Constant {
+		return fmt.Errorf("it is a buffer of kind %s, which no kernel writes", k)
+	}
+	var depends []string
+	for _, x := range s.Index {
+		depends = append(depends, v.dependsOn(x)...)
+	}
+	for _, name := range v.parallel {
+		if !slices.Contains(depends, name) {
+			return fmt.Errorf("all workers of parallel loop %s write %s", name, indicesText(s.Index))
+		}
+	}
+	return v.value(s.Value)
+}
+
+// access checks that positions lie within a buffer.
+func (v *verifier) access(buffer int, index []Index) error {
+	if buffer < 0 || buffer >= len(v.plan.Buffers) {
+		return fmt.Errorf("no buffer %d", buffer)
+	}
+	b := &v.plan.Buffers[buffer]
+	if len(index) != len(b.Shape) {
+		return fmt.Errorf("%s has %d dimensions, not the %d of %s", b.Name, len(b.Shape), len(index), indicesText(index))
+	}
+	for d, x := range index {
+		at, err := v.index(x)
+		if err != nil {
+			return err
+		}
+		if v.dead == 0 && (at.lo < 0 || at.hi >= b.Shape[d]) {
+			return fmt.Errorf("%s%s: dimension %d has %d places, and %s goes from %d to %d", b.Name, indicesText(index), d, b.Shape[d], x, at.lo, at.hi)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) value(x Value) error {
+	if x.Expr == nil {
+		return fmt.Errorf("no expression")
+	}
+	if n := x.Expr.Inputs(); n > len(x.Operands) {
+		return fmt.Errorf("%s reads %d operands of %d", x.Expr, n, len(x.Operands))
+	}
+	if err := verifyExpr(x.Expr); err != nil {
+		return err
+	}
+	for _, o := range x.Operands {
+		if err := v.operand(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) operand(o Operand) error {
+	switch o.Kind {
+	case Load:
+		return v.access(o.Buffer, o.Index)
+	case Variable:
+		if b, ok := v.scope[o.Var]; !ok || !b.scalar {
+			return fmt.Errorf("%s is read, but is no variable", o.Var)
+		}
+		return nil
+	case Position:
+		if len(o.Index) != 1 {
+			return fmt.Errorf("a position of %d indices", len(o.Index))
+		}
+		_, err := v.index(o.Index[0])
+		return err
+	}
+	return fmt.Errorf("an operand of no known kind")
+}
+
+func verifyExpr(e *ir.Expr) error {
+	if e.Op == ir.OpPow {
+		return fmt.Errorf("pow is for the host, not for kernels")
+	}
+	if int(e.Op) >= ir.ScalarOps || len(e.Args) != e.Op.Arity() {
+		return fmt.Errorf("a malformed expression")
+	}
+	for _, a := range e.Args {
+		if err := verifyExpr(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
