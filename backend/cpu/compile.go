@@ -18,7 +18,7 @@ import (
 
 // optimize are the flags that every instruction set shares. Contraction is off and the printer writes fused products itself, so
 // that gcc and clang round alike and drawn noise is the same everywhere.
-var optimize = []string{"-std=gnu11", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
+var optimize = []string{"-std=gnu11", "-O2", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition",
 	"-Wno-psabi", "-Wno-overflow", "-pthread"}
 
 // A compiler is a C compiler that was found, by its command and what it says of itself.

@@ -39,20 +39,98 @@ func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
 
 func (g *group) print(stmts []kernel.Stmt, instances []instance) {
 	g.loaded, g.lets = map[string]string{}, map[string]variable{}
-	for _, in := range instances {
+	if len(instances) >= batchFrom && g.lanes > 1 && callsFunctions(stmts) {
 		for i, s := range stmts {
-			switch s := s.(type) {
-			case *kernel.Let:
-				g.let(i, s, in)
-			case *kernel.Assign:
-				g.assign(s, in)
-			case *kernel.Store:
-				g.store(s, in)
-			case *kernel.Draw:
-				g.draw(i, s, in)
+			valuers := make([]*valuer, len(instances))
+			if v := valueOf(s); v != nil {
+				for k, in := range instances {
+					valuers[k] = g.valuer(v, in, g)
+				}
+				g.together(v.Expr, valuers, map[*ir.Expr]bool{})
+			}
+			for k, in := range instances {
+				g.statement(i, s, in, valuers[k])
 			}
 		}
+		return
 	}
+	for _, in := range instances {
+		for i, s := range stmts {
+			var v *valuer
+			if x := valueOf(s); x != nil {
+				v = g.valuer(x, in, g)
+			}
+			g.statement(i, s, in, v)
+		}
+	}
+}
+
+func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
+	switch s := s.(type) {
+	case *kernel.Let:
+		g.let(i, s, in, v)
+	case *kernel.Assign:
+		g.assign(s, in, v)
+	case *kernel.Store:
+		g.store(s, in, v)
+	case *kernel.Draw:
+		g.draw(i, s, in)
+	}
+}
+
+// batchFrom is from how many instances on a function is called once for all of them. Inlined at each, a tile of twelve takes the
+// compiler four times as long; called at each, it would have the tile's sums leave their registers.
+const batchFrom = 4
+
+// together computes the functions within an expression (exp, log, tanh) for all instances at once, innermost first: their
+// arguments into an array, one call, and the results are there when the statement is written.
+func (g *group) together(e *ir.Expr, valuers []*valuer, seen map[*ir.Expr]bool) {
+	if seen[e] {
+		return
+	}
+	seen[e] = true
+	for _, a := range e.Args {
+		g.together(a, valuers, seen)
+	}
+	file := operations[e.Op].file
+	if file == "" {
+		return
+	}
+	name := g.name(file + "_of")
+	lines := make([]string, len(valuers))
+	lanes := 1
+	for k, v := range valuers {
+		x := v.expr(e.Args[0])
+		lines[k] = fmt.Sprintf("%s[%d] = %s;", name, k, v.splat(x, g.lanes))
+		lanes = max(lanes, x.lanes)
+	}
+	if lanes == 1 { // the same in all lanes: written where it stands
+		return
+	}
+	g.use(file)
+	g.line("v%df %s[%d];", g.lanes, name, len(valuers))
+	for k, v := range valuers {
+		g.line("%s", lines[k])
+		v.shared[e] = expression{fmt.Sprintf("%s[%d]", name, k), 0, g.lanes}
+	}
+	g.line("v%d_%s_all(%s, %d);", g.lanes, file, name, len(valuers))
+}
+
+func callsFunctions(stmts []kernel.Stmt) bool {
+	found := false
+	var visit func(e *ir.Expr)
+	visit = func(e *ir.Expr) {
+		found = found || operations[e.Op].file != ""
+		for _, a := range e.Args {
+			visit(a)
+		}
+	}
+	for _, s := range stmts {
+		if v := valueOf(s); v != nil {
+			visit(v.Expr)
+		}
+	}
+	return found
 }
 
 // load gives an element of a buffer. One that is used more than once, and that the group does not store, becomes a constant.
@@ -92,8 +170,7 @@ func (g *group) load(o kernel.Operand, in instance) expression {
 }
 
 // let defines a variable. Instances for which a constant one would be the same share it.
-func (g *group) let(i int, s *kernel.Let, in instance) {
-	v := g.valuer(&s.Value, in, g)
+func (g *group) let(i int, s *kernel.Let, in instance, v *valuer) {
 	e := v.expr(s.Value.Expr)
 	key := fmt.Sprint(i, " ", e.text)
 	constant := !g.assigned[s.Var]
@@ -123,7 +200,7 @@ func (g *group) steady(v *kernel.Value) bool {
 	return true
 }
 
-func (g *group) assign(s *kernel.Assign, in instance) {
+func (g *group) assign(s *kernel.Assign, in instance, v *valuer) {
 	x, ok := in.vars[s.Var]
 	if !ok {
 		panic("bug: kernel " + g.kernel.Name + " assigns to " + s.Var + " where it is not defined")
@@ -131,7 +208,6 @@ func (g *group) assign(s *kernel.Assign, in instance) {
 	if x.sum != "" {
 		x = variable{text: x.sum, lanes: g.lanes}
 	}
-	v := g.valuer(&s.Value, in, g)
 	switch s.How {
 	case kernel.Set:
 		g.line("%s = %s;", x.text, v.splat(v.expr(s.Value.Expr), x.lanes))
@@ -150,9 +226,8 @@ func (g *group) plus(v *valuer, e *ir.Expr, old expression) string {
 	return old.text + " + " + v.expr(e).within(2)
 }
 
-func (g *group) store(s *kernel.Store, in instance) {
+func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 	base, at := g.element(s.Buffer, s.Index, in)
-	v := g.valuer(&s.Value, in, g)
 	if g.lanes == 1 {
 		place := base + "[" + at.text() + "]"
 		switch s.How {

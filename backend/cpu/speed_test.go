@@ -146,3 +146,42 @@ func BenchmarkTwice(b *testing.B) {
 		b.Run(fmt.Sprintf("%dx%d", t[1], t[0]), func(b *testing.B) { bench(b, twice(256, 256, 128, 8, t[0], t[1]), 1) })
 	}
 }
+
+// BenchmarkCompile is how long 60 kernels of the kinds above take from plan to machine, cold and from the cache.
+func BenchmarkCompile(b *testing.B) {
+	whole := &kernel.Plan{Name: "sixty", Lists: []kernel.List{{Name: "step"}}}
+	for n := range 20 {
+		for _, p := range []*kernel.Plan{dense(256, 200+n, 128, 8, 2, 6), learn(256, 256, 128, 8, 2, 6), twice(256, 200+n, 128, 8, 1, 6)} {
+			k := p.Kernels[0]
+			each(k.Body, func(s kernel.Stmt) {
+				if v := valueOf(s); v != nil {
+					for i := range v.Operands {
+						v.Operands[i].Buffer += len(whole.Buffers)
+					}
+				}
+				if st, ok := s.(*kernel.Store); ok {
+					st.Buffer += len(whole.Buffers)
+				}
+			})
+			whole.Buffers = append(whole.Buffers, p.Buffers...)
+			whole.Lists[0].Steps = append(whole.Lists[0].Steps, kernel.Step{Kernel: len(whole.Kernels), Level: len(whole.Kernels) / 3})
+			whole.Kernels = append(whole.Kernels, k)
+		}
+	}
+	for _, cold := range []bool{true, false} {
+		b.Run(map[bool]string{true: "cold", false: "cached"}[cold], func(b *testing.B) {
+			dir := b.TempDir()
+			b.Setenv("BNETC_CACHE", dir)
+			for b.Loop() {
+				if cold {
+					b.Setenv("BNETC_CACHE", b.TempDir())
+				}
+				m, err := (&Backend{}).Build(context.Background(), whole)
+				if err != nil {
+					b.Fatal(err)
+				}
+				m.Close()
+			}
+		})
+	}
+}

@@ -17,3 +17,9 @@ INLINE vWf vW_exp(vWf x)
     vWi a = n >> 1, b = n - a;
     return p * (vWf)((a + 127) << 23) * (vWf)((b + 127) << 23);
 }
+
+static __attribute__((noinline, unused)) void vW_exp_all(vWf *x, int n)
+{
+    for (int k = 0; k < n; k++)
+        x[k] = vW_exp(x[k]);
+}

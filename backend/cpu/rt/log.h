@@ -21,3 +21,9 @@ INLINE vWf vW_log(vWf x)
     r = vW_blend(x == 0.0f, vW_splat(-__builtin_inff()), r);
     return vW_blend((x < 0.0f) | (x != x), vW_splat(__builtin_nanf("")), r);
 }
+
+static __attribute__((noinline, unused)) void vW_log_all(vWf *x, int n)
+{
+    for (int k = 0; k < n; k++)
+        x[k] = vW_log(x[k]);
+}

@@ -10,3 +10,9 @@ INLINE vWf vW_tanh(vWf x)
     vWf q = 1.0f - 2.0f / (vW_exp(a + a) + 1.0f);
     return (vWf)((vWi)vW_blend(a < 0.625f, p, q) | ((vWi)x & (vWi)vW_splat(-0.0f))); /* the sign of x, of zeros too */
 }
+
+static __attribute__((noinline, unused)) void vW_tanh_all(vWf *x, int n)
+{
+    for (int k = 0; k < n; k++)
+        x[k] = vW_tanh(x[k]);
+}
