@@ -85,7 +85,11 @@ func replacePart(x, part Index, name string) (Index, bool) {
 func (v *verifier) narrow(x Index, allowed interval) map[string]binding {
 	was := map[string]binding{}
 	terms := coefficients(x)
-	for name, c := range terms {
+	for _, t := range x.Terms {
+		name, c := t.Var, terms[t.Var]
+		if _, done := was[name]; done || c == 0 {
+			continue
+		}
 		rest := interval{x.Const, x.Const}
 		for other, d := range terms {
 			if other != name {
