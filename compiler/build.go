@@ -178,7 +178,7 @@ func (b *builder) emit(g *group, k *kernel.Kernel) {
 	}
 	for i, old := range b.plan.Kernels {
 		if old.Name == k.Name {
-			if sameBody(old, k) {
+			if old.ByBatch == k.ByBatch && kernel.BodyString(b.plan, old.Body) == kernel.BodyString(b.plan, k.Body) {
 				b.steps = append(b.steps, kernel.Step{Kernel: i})
 				return
 			}
@@ -188,16 +188,6 @@ func (b *builder) emit(g *group, k *kernel.Kernel) {
 	}
 	b.plan.Kernels = append(b.plan.Kernels, k)
 	b.steps = append(b.steps, kernel.Step{Kernel: len(b.plan.Kernels) - 1})
-}
-
-func sameBody(a, b *kernel.Kernel) bool {
-	return a.ByBatch == b.ByBatch && fmt.Sprintf("%#v", deep(a.Body)) == fmt.Sprintf("%#v", deep(b.Body))
-}
-
-// deep prints a body's structure for comparison.
-func deep(body []kernel.Stmt) string {
-	p := &kernel.Plan{Kernels: []*kernel.Kernel{{Name: "k", Body: body}}}
-	return kernel.BodyString(p, body)
 }
 
 // origin names the lines of the program that a kernel computes.

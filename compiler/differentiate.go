@@ -148,7 +148,7 @@ func (g *reverse) back(n, adj *tensor.Node) {
 		k := len(n.Args)
 		for i, a := range n.Args {
 			if g.active[a] {
-				d := ir.Apply(ir.OpMul, ir.In(k), n.Expr.Derivative(i)).Simplify()
+				d := ir.Call(ir.OpMul, ir.In(k), n.Expr.Derivative(i)).Simplify()
 				g.add(a, g.Map(d, append(append([]*tensor.Node{}, n.Args...), adj)...))
 			}
 		}
@@ -160,7 +160,7 @@ func (g *reverse) back(n, adj *tensor.Node) {
 		case tensor.SumUnits, tensor.SumBatch, tensor.SumTrailing:
 			g.add(a, g.Map(ir.In(1), a, adj))
 		case tensor.MeanBatch:
-			g.add(a, g.Map(ir.Apply(ir.OpMul, ir.Num(1/float64(g.Batch)), ir.In(1)), a, adj))
+			g.add(a, g.Map(ir.Call(ir.OpMul, ir.Num(1/float64(g.Batch)), ir.In(1)), a, adj))
 		case tensor.MaxUnits, tensor.ArgMaxUnits:
 			// The maximum is only ever the shift of a log-sum-exp, in which it cancels.
 		case tensor.MaxWindow:

@@ -135,19 +135,20 @@ func (f *fusion) remark(subject, text string) {
 func (f *fusion) learn() {
 	var metrics *group
 	for _, u := range f.list.updates {
-		g := f.of[u]
-		if u.Args[0].Param.Kind == tensor.Metric {
-			f.absorb(g, u)
-			if metrics == nil {
-				metrics = g
-			} else {
-				f.join(metrics, g)
+		if u.Args[0].Param.Kind != tensor.Metric {
+			f.absorb(f.of[u], u)
+			if len(f.of[u].nodes) > 1 {
+				f.remark(u.Args[0].Name, u.Optimizer+" into the gradient, which is never stored")
 			}
-			continue
+		} else if metrics == nil {
+			metrics = f.of[u]
+		} else {
+			f.join(metrics, f.of[u])
 		}
-		f.absorb(g, u)
-		if len(g.nodes) > 1 {
-			f.remark(u.Args[0].Name, u.Optimizer+" into the gradient, which is never stored")
+	}
+	if metrics != nil {
+		for _, u := range slices.Clone(metrics.nodes) {
+			f.absorb(metrics, u)
 		}
 	}
 }
@@ -225,7 +226,7 @@ func (f *fusion) epilogues() {
 				continue
 			}
 			if !f.join(g, f.of[n]) {
-				f.remark(nodeName(n), "not into the product of "+nodeName(a)+": it needs a later value too")
+				f.remark(nodeName(n), "kept out of "+nodeName(a)+"'s product: it needs a later value too")
 			}
 		}
 	}

@@ -115,7 +115,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			var stmts []kernel.Stmt
 			for _, n := range outers {
 				stmts = append(stmts, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
-					Expr:     ir.Apply(ir.OpMul, ir.In(0), ir.In(1)),
+					Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
 					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], row, inAt)},
 				}})
 			}

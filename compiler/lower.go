@@ -102,7 +102,7 @@ func (lo *lowering) pre(layer *check.Layer, u value) value {
 	case check.AveragePool:
 		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
 		sum := lo.Linear(rel, ir.Apply, lo.ones(1), u[0])
-		return value{lo.Map(ir.Apply(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), sum)}
+		return value{lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), sum)}
 	case check.Flatten, check.Dropout:
 		return u
 	}

@@ -159,7 +159,7 @@ func (lo *lowering) jacobian(f check.Function, a, h, u *tensor.Node) *tensor.Nod
 		dot := lo.Reduce(tensor.SumUnits, lo.Map(expr("$0 * $1"), h, u))
 		return lo.Map(expr("$0 * ($1 - $2)"), h, u, dot)
 	}
-	return lo.Map(ir.Apply(ir.OpMul, scalarFunction(f).Derivative(0), ir.In(1)), a, u)
+	return lo.Map(ir.Call(ir.OpMul, scalarFunction(f).Derivative(0), ir.In(1)), a, u)
 }
 
 // transpose applies the adjoint of a map's linear operator.
@@ -258,7 +258,7 @@ func (lo *lowering) like(v value, activities value) value {
 
 // mean divides a sum over the batch by the batch size.
 func (lo *lowering) mean(n *tensor.Node) *tensor.Node {
-	return lo.Map(ir.Apply(ir.OpMul, ir.Num(1/float64(lo.Batch)), ir.In(0)), n)
+	return lo.Map(ir.Call(ir.OpMul, ir.Num(1/float64(lo.Batch)), ir.In(0)), n)
 }
 
 func (lo *lowering) sumTo(n *tensor.Node, shape []int) *tensor.Node {

@@ -5,20 +5,20 @@ import "math"
 // An oracle is LEARNING.md sections 2 to 4 written by hand for fully connected networks, sample by sample in float64, sharing no
 // code with the compiler: what the stdlib's rules are held against.
 type oracle struct {
-	sizes        []int // units of x, l1, …, output
-	aux          int   // auxiliary units of the output
-	act, dact    func(float64) float64
-	squared      bool // squared error with the hidden nonlinearity at the output, instead of cross-entropy with soft-max
-	exact        bool // exact inverses
-	alpha        float64
-	p            map[string][]float64 // "1.W", "1.b", "2.V", "2.c", "2.B", "3.Wz", …, by layer number
-	eps          [][]float64          // eps[l]: noise of layer l for this sample
-	n            float64              // batch size
-	grad         map[string][]float64
-	loss         float64
-	a, h         [][]float64
-	z, az        []float64
-	o            []float64
+	sizes     []int // units of x, l1, …, output
+	aux       int   // auxiliary units of the output
+	act, dact func(float64) float64
+	squared   bool // squared error with the hidden nonlinearity at the output, instead of cross-entropy with soft-max
+	exact     bool // exact inverses
+	alpha     float64
+	p         map[string][]float64 // "1.W", "1.b", "2.V", "2.c", "2.B", "3.Wz", …, by layer number
+	eps       [][]float64          // eps[l]: noise of layer l for this sample
+	n         float64              // batch size
+	grad      map[string][]float64
+	loss      float64
+	a, h      [][]float64
+	z, az     []float64
+	o         []float64
 }
 
 func (r *oracle) last() int { return len(r.sizes) - 1 }

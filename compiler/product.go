@@ -34,6 +34,12 @@ func (b *builder) product(f *fusion, g *group) error {
 	w := newWalk(flat(first.Rel), first.Role)
 	vectors := b.lanes / b.target.Vector
 	tile := max(1, min(8, b.target.accumulators()/(vectors*len(products))))
+	if len(products) > 1 {
+		// Several products: one vector at a time and more units, so that an operand loaded is used by more of them
+		// (docs/performance.md: 80 % of peak with 6 units x 1 vector x 2 products, 68 % with 3 x 2 x 2).
+		vectors = 1
+		tile = max(1, min(8, b.target.accumulators()/len(products)))
+	}
 	var sources []*source
 	for _, n := range products {
 		s := newSource(w, flat(n.Rel), n.Role)
@@ -51,8 +57,9 @@ func (b *builder) product(f *fusion, g *group) error {
 	}
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: b.blocks >= b.target.Workers && weightBytes <= b.target.Cache}
 	body := func() []kernel.Stmt { return b.productBody(f, g, products, sources, w) }
+	split := vectors == 1 && b.lanes > b.target.Vector
 	if len(w.loops) == 0 {
-		k.Body = b.overBlocks(k.ByBatch, nil, w.guards, body())
+		k.Body = b.overBlocks(k.ByBatch, nil, w.guards, b.walkVectors(split, body()))
 		b.finish(g, k)
 		return nil
 	}
@@ -70,6 +77,7 @@ func (b *builder) product(f *fusion, g *group) error {
 			inner = []kernel.Stmt{&kernel.Loop{Var: last.Var + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: inner}}
 			from = plus(from, v(last.Var+".in"), 1)
 		}
+		inner = b.walkVectors(split, inner)
 		guards := slices.Clone(w.guards)
 		for i := range guards {
 			guards[i].Num = substitute(guards[i].Num, last.Var, from)
@@ -79,6 +87,14 @@ func (b *builder) product(f *fusion, g *group) error {
 	}
 	b.finish(g, k)
 	return nil
+}
+
+// walkVectors walks the vectors of a block one after the other, around a register tile that holds one.
+func (b *builder) walkVectors(split bool, body []kernel.Stmt) []kernel.Stmt {
+	if !split {
+		return body
+	}
+	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.lanes / b.target.Vector, Body: body}}
 }
 
 // A tilePart is count tiles of one size, from a position on.
@@ -133,7 +149,7 @@ func (b *builder) productBody(f *fusion, g *group, products []*tensor.Node, sour
 			}
 			done[j] = true
 			inner = append(inner, &kernel.Assign{Var: e.vars[m], How: kernel.Sum, Value: kernel.Value{
-				Expr:     ir.Apply(ir.OpMul, ir.In(0), ir.In(1)),
+				Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
 				Operands: []kernel.Operand{load(b.param(m.Args[0]), sources[j].weight), load(b.inLanes(m.Args[1]), v("nb"), sources[j].operand, b.lane())},
 			}})
 		}
@@ -147,7 +163,7 @@ func (b *builder) productBody(f *fusion, g *group, products []*tensor.Node, sour
 			body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), e.unit, b.lane()}, Value: only(variable(e.vars[n]))})
 		}
 	}
-	return b.overVectors(body)
+	return b.lanesOf(body, len(products) == 1)
 }
 
 // lane is the position within a block.
@@ -160,9 +176,12 @@ func (b *builder) lane() kernel.Index {
 }
 
 // overVectors wraps a body for one sample into the vectors of a block.
-func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt {
+func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt { return b.lanesOf(body, true) }
+
+// lanesOf wraps a body for one sample into a vector of samples, and into the vectors of a block unless the caller walks those.
+func (b *builder) lanesOf(body []kernel.Stmt, whole bool) []kernel.Stmt {
 	body = []kernel.Stmt{&kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: body}}
-	if b.lanes > b.target.Vector {
+	if whole && b.lanes > b.target.Vector {
 		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.lanes / b.target.Vector, Mark: kernel.Unrolled, Body: body}}
 	}
 	return body

@@ -196,10 +196,10 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Largest, Value: only(x)}}
 		case tensor.ArgMaxUnits:
 			// Strictly larger: ties go to the lowest index.
-			larger := ir.Apply(ir.OpLess, ir.In(1), ir.In(0))
+			larger := ir.Call(ir.OpLess, ir.In(1), ir.In(0))
 			unit := kernel.Operand{Kind: kernel.Position, Index: []kernel.Index{e.unit}}
 			return []kernel.Stmt{
-				&kernel.Assign{Var: name, Value: kernel.Value{Expr: ir.Apply(ir.OpSelect, larger, ir.In(2), ir.In(3)), Operands: []kernel.Operand{x, variable(name + "_max"), unit, variable(name)}}},
+				&kernel.Assign{Var: name, Value: kernel.Value{Expr: ir.Call(ir.OpSelect, larger, ir.In(2), ir.In(3)), Operands: []kernel.Operand{x, variable(name + "_max"), unit, variable(name)}}},
 				&kernel.Assign{Var: name + "_max", How: kernel.Largest, Value: only(x)},
 			}
 		}

@@ -18,9 +18,11 @@ import (
 func share(p *tensor.Program, _ *Target) []Remark {
 	var remarks []Remark
 	for {
-		merged := number(p)
+		merged := numberValues(p)
 		for _, m := range merged {
-			remarks = append(remarks, Remark{Subject: m[1], Text: "is " + m[0]})
+			if m.known.Name != "" {
+				remarks = append(remarks, Remark{Subject: m.known.Name, Text: "serves where " + m.again.From + " computes the same"})
+			}
 		}
 		again := reuse(p)
 		simplify(p, nil)
@@ -30,11 +32,13 @@ func share(p *tensor.Program, _ *Target) []Remark {
 	}
 }
 
-// number replaces every node by the first that computes the same.
-func number(p *tensor.Program) (merged [][2]string) {
+// A merge is a node that computes what another one does.
+type merge struct{ known, again *tensor.Node }
+
+// numberValues replaces every node by the first that computes the same.
+func numberValues(p *tensor.Program) (merged []merge) {
 	first := map[string]*tensor.Node{}
 	same := map[*tensor.Node]*tensor.Node{}
-	relations := map[string]int{}
 	for _, n := range p.Nodes {
 		for i, a := range n.Args {
 			if s := same[a]; s != nil {
@@ -44,22 +48,17 @@ func number(p *tensor.Program) (merged [][2]string) {
 		if n.Op == tensor.Param || n.Op == tensor.Input || n.Op == tensor.Update || n.Op == tensor.Random {
 			continue
 		}
-		k := key(n, relations)
+		k := key(n)
 		f := first[k]
 		switch {
 		case f == nil:
 			first[k] = n
-		case n.Name == "" || f.Name != "":
-			same[n] = f
-			if f.Name != "" && n.Name == "" && n.Op == tensor.Map {
-				merged = append(merged, [2]string{f.Name, fmt.Sprintf("%s of %s", "the same value", n.From)})
-			} else {
-				merged = append(merged, [2]string{"%" + fmt.Sprint(f.ID), "%" + fmt.Sprint(n.ID)})
-			}
 		default:
-			// The later one has the name: the earlier takes it over.
-			f.Name, same[n] = n.Name, f
-			merged = append(merged, [2]string{f.Name, "%" + fmt.Sprint(f.ID)})
+			if f.Name == "" {
+				f.Name = n.Name // the later one has the name: the earlier takes it over
+			}
+			same[n] = f
+			merged = append(merged, merge{f, n})
 		}
 	}
 	var kept []*tensor.Node
@@ -73,7 +72,7 @@ func number(p *tensor.Program) (merged [][2]string) {
 	return merged
 }
 
-func key(n *tensor.Node, relations map[string]int) string {
+func key(n *tensor.Node) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %d %d %v %v", n.Op, n.Role, n.Kind, n.Type.Batch, n.Type.Shape)
 	if n.Rel != nil {

@@ -36,6 +36,7 @@ const (
 	MeanBatch                     // {true, S} -> {false, S}
 	MaxWindow                     // {true, in} -> {true, out}: the largest input of each window of Rel
 	SumTrailing                   // {true, [.. C]} -> {true, Type.Shape}: sum over leading (location) axes, for shared biases
+	ToMaxWindow                   // (in, out, adjoint of out) -> {true, in}: the adjoint of MaxWindow
 )
 
 // A Node is one value. Args are earlier nodes of the same Program.
@@ -103,4 +104,6 @@ type Program struct {
 	Nodes []*Node
 	// Alternating says that inverse and forward updates run in lists of their own (LEARNING.md section 4, schedules).
 	Alternating bool
+	// Pass and From are stamped on nodes as they are added: the pass of the graph, and the line of the program.
+	Pass, From string
 }
