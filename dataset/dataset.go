@@ -1,0 +1,105 @@
+// Package dataset reads what a network trains on, from files or drawn by itself, and hands it out in batches of plain float32 rows. It
+// knows file formats and pictures. It must not know networks, rules or the generator of random numbers: it imports nothing of bnetc,
+// and asks a function for its random words.
+package dataset
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Rand gives four random words for a counter, the same ones whenever it is asked: a counter-based generator with its key inside.
+type Rand func(counter [4]uint32) [4]uint32
+
+// A Spec says what a program wants to train on.
+type Spec struct {
+	Name    string   // a row of the table sources: mnist, cifar10, images, npy, digits
+	Files   []string // of npy("x.npy", "y.npy") and images("train", "val")
+	H, W, C int      // the network's input; 1x1xC where it is flat, which takes data of any shape with C values
+	// Outputs is the width of a label row, the network's output units. 0 where labels are not wanted, as for an autoencoder.
+	Outputs int
+	Steps   []Step
+	Strict  bool // a damaged picture is an error rather than skipped
+	Augment Rand // of flips and crops; needed only where there are some, or pictures to crop
+	Workers int  // goroutines that decode pictures ahead of the training step; 0: one per processor
+}
+
+// A Step changes samples on their way: flip, flip(vertical), crop(pad), normalize(mean, std), in the order of the program. Flips and
+// crops are of training alone.
+type Step struct {
+	Name string
+	Args []float64
+	Word string // "vertical"
+}
+
+// Data is a data set, open.
+type Data struct {
+	Name        string
+	Train, Test *Split
+}
+
+// A Split is the training or the test samples. It may be read by several goroutines.
+type Split struct {
+	h, w, c int // the shape of a sample in the data, which flips and crops go by
+	outputs int
+	classes []string  // nil where labels are no classes
+	labels  []int32   // the class of each sample, or
+	targets []float32 // its target, a row of outputs
+	source  source
+	steps   steps
+	draw    Rand
+	strict  bool
+	workers int
+}
+
+// A source has the samples of a split before any step.
+type source interface {
+	size() int
+	// sample is sample i, row-major and channels last, as bytes (255 is a pixel of 1) or as floats. It may be written to sc, and is only
+	// read. place, where not nil, gives random words for where to cut it out.
+	sample(i int, place func() [4]uint32, sc *scratch) ([]byte, []float32, error)
+	slow() bool // worth doing ahead, by parallel workers
+	damaged() []*Error
+}
+
+// Len is the number of samples.
+func (s *Split) Len() int { return s.source.size() }
+
+// Units is the number of values of a sample, H·W·C.
+func (s *Split) Units() int { return s.h * s.w * s.c }
+
+// Shape is that of a sample in the data, channels last; 1x1xC where it is flat.
+func (s *Split) Shape() (h, w, c int) { return s.h, s.w, s.c }
+
+// Classes is the number of classes; 0 where labels are arrays, or are not wanted.
+func (s *Split) Classes() int { return len(s.classes) }
+
+// ClassName is what class i is called.
+func (s *Split) ClassName(i int) string { return s.classes[i] }
+
+// Outputs is the width of a label row.
+func (s *Split) Outputs() int { return s.outputs }
+
+// Open reads a data set from the folder dir ("" is the current one), or, of pictures, the list of its files. What is wrong with the data is
+// an *Error.
+func Open(spec Spec, dir string) (*Data, error) {
+	if dir == "" {
+		dir = "."
+	}
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.name
+		if s.name == spec.Name {
+			return s.open(spec, dir)
+		}
+	}
+	return nil, &Error{What: fmt.Sprintf("opening data set %q", spec.Name), Expected: "one of " + strings.Join(names, ", "), Found: spec.Name}
+}
+
+// sources is the table of data sets.
+var sources = []struct {
+	name string
+	open func(Spec, string) (*Data, error)
+}{
+	{"mnist", openMNIST},
+}

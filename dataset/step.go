@@ -1,0 +1,206 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// steps are a program's flip, crop and normalize, made ready for samples of one shape: moves of pixels, and a map of values.
+type steps struct {
+	moves []move
+	// Of each channel: the value of a byte, that of a pixel that a crop took from outside, and the normalizations of floats.
+	byte    [][256]float32
+	outside []float32
+	scale   [][]meanStd
+}
+
+type move struct {
+	kind moveKind
+	pad  int
+	step uint32 // the place of the step in the program, 1 the first: part of its random counter
+}
+
+type moveKind uint8
+
+const (
+	flipHorizontal moveKind = iota
+	flipVertical
+	cropPad
+)
+
+type meanStd struct{ mean, std float32 }
+
+// fault is a mistake in a step.
+func (s Step) fault(expected, found string) *Error {
+	return &Error{What: "step " + s.String() + " of the data", Expected: expected, Found: found}
+}
+
+// String is the step as a program has it.
+func (s Step) String() string {
+	var args []string
+	if s.Word != "" {
+		args = append(args, s.Word)
+	}
+	for _, a := range s.Args {
+		args = append(args, fmt.Sprint(a))
+	}
+	if args == nil {
+		return s.Name
+	}
+	return s.Name + "(" + strings.Join(args, ", ") + ")"
+}
+
+// prepare makes a program's steps ready for samples of h×w×c. Without training there are no moves.
+func prepare(program []Step, h, w, c int, training bool) (steps, error) {
+	ready := steps{byte: make([][256]float32, c), outside: make([]float32, c), scale: make([][]meanStd, c)}
+	for k, s := range program {
+		at := uint32(k + 1)
+		switch s.Name {
+		case "flip", "crop":
+			if h*w == 1 {
+				return steps{}, s.fault("pictures", fmt.Sprintf("samples of %s", shape(h, w, c)))
+			}
+			m := move{step: at}
+			switch {
+			case s.Name == "crop":
+				if len(s.Args) != 1 || s.Args[0] != float64(int(s.Args[0])) || s.Args[0] < 0 || s.Word != "" {
+					return steps{}, s.fault("a whole number of pixels, 0 or more, as in crop(4)", s.String())
+				}
+				if m.kind, m.pad = cropPad, int(s.Args[0]); m.pad >= min(h, w) {
+					return steps{}, s.fault("fewer pixels than the picture has, "+shape(h, w, c), fmt.Sprint(m.pad))
+				}
+				clear(ready.outside)
+			case s.Word == "vertical":
+				m.kind = flipVertical
+			case s.Word != "" && s.Word != "horizontal" || len(s.Args) > 0:
+				return steps{}, s.fault("flip, flip(horizontal) or flip(vertical)", s.String())
+			}
+			if training {
+				ready.moves = append(ready.moves, m)
+			}
+		case "normalize":
+			if s.Word != "" || len(s.Args) != 2 && len(s.Args) != 2*c {
+				return steps{}, s.fault(fmt.Sprintf("normalize(mean, std), or %d means and then %d standard deviations, one for each channel", c, c),
+					fmt.Sprintf("%d numbers", len(s.Args)))
+			}
+			means, stds := s.Args[:len(s.Args)/2], s.Args[len(s.Args)/2:]
+			for i := range c {
+				n := meanStd{float32(means[i%len(means)]), float32(stds[i%len(stds)])}
+				if !(n.std > 0) {
+					return steps{}, s.fault("standard deviations above 0", fmt.Sprint(n.std))
+				}
+				ready.scale[i] = append(ready.scale[i], n)
+				ready.outside[i] = n.of(ready.outside[i])
+			}
+		default:
+			return steps{}, s.fault("one of flip, crop, normalize", s.Name)
+		}
+	}
+	for i := range c {
+		for v := range 256 {
+			x := float32(v) / 255
+			for _, n := range ready.scale[i] {
+				x = n.of(x)
+			}
+			ready.byte[i][v] = x
+		}
+	}
+	if !slices.ContainsFunc(ready.scale, func(n []meanStd) bool { return n != nil }) {
+		ready.scale = nil
+	}
+	return ready, nil
+}
+
+func (n meanStd) of(x float32) float32 { return (x - n.mean) / n.std }
+
+// An axis says where pixel p of the result comes from: sign·p + offset.
+type axis struct{ sign, offset int }
+
+func (a axis) flip(extent int) axis { return axis{-a.sign, a.offset + a.sign*(extent-1)} }
+func (a axis) shift(by int) axis    { return axis{a.sign, a.offset + a.sign*by} }
+
+// drawn is how a sample's rows and columns move. The counter is [sample, epoch, step, 0]: word 0 decides a flip or a crop's rows,
+// word 1 a crop's columns.
+func (t steps) drawn(h, w int, draw Rand, sample, epoch int) (rows, columns axis) {
+	rows, columns = axis{1, 0}, axis{1, 0}
+	for _, m := range t.moves {
+		word := draw([4]uint32{uint32(sample), uint32(epoch), m.step, 0})
+		switch {
+		case m.kind == cropPad:
+			rows = rows.shift(below(word[0], 2*m.pad+1) - m.pad)
+			columns = columns.shift(below(word[1], 2*m.pad+1) - m.pad)
+		case word[0]>>31 == 0:
+		case m.kind == flipVertical:
+			rows = rows.flip(h)
+		default:
+			columns = columns.flip(w)
+		}
+	}
+	return rows, columns
+}
+
+// below is a random word as a number from 0 to n-1.
+func below(word uint32, n int) int { return int(uint64(word) * uint64(n) >> 32) }
+
+// write puts a sample of bytes or floats into a row of the batch: moved, then with its values mapped.
+func (t steps) write(row []float32, bytes []byte, floats []float32, h, w, c int, rows, columns axis) {
+	still := axis{1, 0}
+	if rows == still && columns == still {
+		t.values(row, bytes, floats, c)
+		return
+	}
+	for y := range h {
+		from := rows.sign*y + rows.offset
+		for x := range w {
+			pixel := row[(y*w+x)*c:][:c]
+			col := columns.sign*x + columns.offset
+			if from < 0 || from >= h || col < 0 || col >= w {
+				copy(pixel, t.outside)
+				continue
+			}
+			at := (from*w + col) * c
+			if bytes != nil {
+				for i, v := range bytes[at:][:c] {
+					pixel[i] = t.byte[i][v]
+				}
+			} else {
+				t.values(pixel, nil, floats[at:][:c], c)
+			}
+		}
+	}
+}
+
+// values maps the values of whole pixels.
+func (t steps) values(row []float32, bytes []byte, floats []float32, c int) {
+	switch {
+	case bytes != nil && (c == 1 || t.scale == nil): // one table for all channels
+		table := &t.byte[0]
+		for i, v := range bytes {
+			row[i] = table[v]
+		}
+	case bytes != nil:
+		for i := 0; i < len(bytes); i += c {
+			for j, v := range bytes[i:][:c] {
+				row[i+j] = t.byte[j][v]
+			}
+		}
+	case t.scale == nil:
+		copy(row, floats)
+	default:
+		for i, x := range floats {
+			for _, n := range t.scale[i%c] {
+				x = n.of(x)
+			}
+			row[i] = x
+		}
+	}
+}
+
+// shape is 28x28x1, and 784 of a flat sample.
+func shape(h, w, c int) string {
+	if h*w == 1 {
+		return fmt.Sprint(c)
+	}
+	return fmt.Sprintf("%dx%dx%d", h, w, c)
+}
