@@ -180,3 +180,9 @@ func cacheDir() (string, error) {
 	}
 	return dir, nil
 }
+
+// fromCache says whether a library lies in the cache.
+func fromCache(path string) bool {
+	dir, err := cacheDir()
+	return err == nil && filepath.Dir(path) == dir
+}

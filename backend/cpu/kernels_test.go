@@ -6,10 +6,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"bnetc/backend"
 	"bnetc/ir"
 	"bnetc/ir/kernel"
 )
@@ -136,13 +138,31 @@ func contents(plan *kernel.Plan) [][]float32 {
 func run(t testing.TB, plan *kernel.Plan, threads int, list string, buffers [][]float32) {
 	m, err := (&Backend{Threads: threads}).Build(context.Background(), plan)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, m.Close()) }()
+	execute(t, m, list, buffers)
+	require.NoError(t, m.Close())
+}
+
+func execute(t testing.TB, m backend.Machine, list string, buffers [][]float32) {
 	for i, b := range buffers {
 		require.NoError(t, m.Write(i, b))
 	}
 	require.NoError(t, m.Run(context.Background(), list))
 	for i, b := range buffers {
 		require.NoError(t, m.Read(i, b))
+	}
+}
+
+// compare holds results against the interpreter's.
+func compare(t *testing.T, plan *kernel.Plan, want [][]float64, got [][]float32) {
+	t.Helper()
+	for b := range got {
+		name := plan.Buffers[b].Name
+		for i := range got[b] {
+			x, y := float64(got[b][i]), want[b][i]
+			if strings.HasSuffix(name, "!") && x != y || math.Abs(x-y) > 1e-5*(1+math.Abs(y)) {
+				t.Fatalf("%s[%d] is %v, not %v\n%s", name, i, x, y, PrintKernels(plan))
+			}
+		}
 	}
 }
 
@@ -158,16 +178,8 @@ func TestKernelsComputeWhatTheirTextSays(t *testing.T) {
 				if threads == 1 {
 					first = got
 				}
-				for b := range got {
-					for i := range got[b] {
-						x, y := float64(got[b][i]), want[b][i]
-						exact := plan.Buffers[b].Name[len(plan.Buffers[b].Name)-1] == '!'
-						if exact && x != y || math.Abs(x-y) > 1e-5*(1+math.Abs(y)) {
-							t.Fatalf("%d threads: %s[%d] is %v, not %v\n%s", threads, plan.Buffers[b].Name, i, x, y, PrintKernels(plan))
-						}
-					}
-					require.Equal(t, first[b], got[b], "%d threads, %s", threads, plan.Buffers[b].Name)
-				}
+				compare(t, plan, want, got)
+				require.Equal(t, first, got, "%d threads", threads)
 			}
 		})
 	}

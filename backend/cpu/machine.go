@@ -12,7 +12,8 @@ import (
 
 // A Backend compiles plans for the processor that it runs on.
 type Backend struct {
-	Threads int // workers, the caller included; 0 for one a processor
+	Threads int    // workers, the caller included; 0 for one a processor
+	ISA     string // instruction set to compile for; "" for the best this processor has
 }
 
 // A Machine is a plan in memory with its workers.
@@ -35,17 +36,29 @@ type form struct {
 
 // Build prints, compiles (or finds compiled) and loads a plan.
 func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine, error) {
-	if err := check(plan); err != nil {
-		return nil, err
-	}
-	f := Detect()
-	made, err := compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+	made, err := b.compile(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
 	return b.start(ctx, plan, made)
 }
 
+// compile gives a plan compiled for the instruction set asked for.
+func (b *Backend) compile(ctx context.Context, plan *kernel.Plan) (form, error) {
+	if err := check(plan); err != nil {
+		return form{}, err
+	}
+	f := Detect()
+	if b.ISA != "" {
+		if !runs(b.ISA) {
+			return form{}, &backend.Missing{What: fmt.Sprintf("this processor does not have %s", b.ISA), Remedy: "it has " + f.ISA}
+		}
+		f.ISA = b.ISA
+	}
+	return compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+}
+
+// compileFor gives a C file compiled for an instruction set.
 func compileFor(ctx context.Context, source, isa string, kernels int) (form, error) {
 	c, err := findCompiler()
 	if err != nil {
@@ -58,8 +71,8 @@ func compileFor(ctx context.Context, source, isa string, kernels int) (form, err
 	return form{source, path, manifest{ISA: isa, Arch: runtime.GOARCH, OS: runtime.GOOS, Compiler: c.version, Hash: hash}}, nil
 }
 
-// start gives a compiled plan memory and workers. A library in the cache that does not load (a disk was full, a file was cut) is
-// compiled once more.
+// start gives a compiled plan memory and workers. A library of the cache that does not load (a disk was full, a file was cut) is
+// compiled once more; one of a bundle was checked when it was read.
 func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Machine, error) {
 	m := &Machine{plan: plan, threads: b.Threads, form: made}
 	if m.threads <= 0 {
@@ -72,7 +85,7 @@ func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Mac
 	if m.library, err = load(made.path, m.threads, m.memory.pointers()); err == nil {
 		return m, nil
 	}
-	if os.Remove(made.path) == nil {
+	if fromCache(made.path) && os.Remove(made.path) == nil {
 		if m.form, err = compileFor(ctx, made.source, made.manifest.ISA, len(plan.Kernels)); err == nil {
 			if m.library, err = load(m.form.path, m.threads, m.memory.pointers()); err == nil {
 				return m, nil

@@ -124,7 +124,7 @@ func (p *printer) helpers() string {
 		widths[max(h.width, 4)] = true
 		if h.width > 1 {
 			widths[h.width] = true
-			for w := h.width; w > 4; w /= 2 { // wider than the machine works in halves
+			for w := h.width; w >= 4; w /= 2 { // wider than the machine works in halves
 				widths[w] = true
 			}
 		}
