@@ -230,6 +230,9 @@ func (p *ExprParser) unary() (*Expr, error) {
 			if err != nil {
 				return nil, err
 			}
+			if math.IsNaN(v.Const) {
+				return v, nil // it has no sign in the text
+			}
 			return Num(-v.Const), nil
 		}
 		if p.depth++; p.depth > maxExprDepth {
