@@ -272,7 +272,7 @@ func (w *planWriter) buffer(i int) string {
 }
 
 func (w *planWriter) value(v Value) string {
-	if v.Expr == nil {
+	if !wellFormed(v.Expr) {
 		return "?"
 	}
 	return v.Expr.Format(func(i int) string {

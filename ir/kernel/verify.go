@@ -98,10 +98,10 @@ func (p *Plan) verifyLists() error {
 	return nil
 }
 
-// race tells whether two kernels of one level touch a buffer that one of them writes. Kernels by batch blocks may: a worker has the
-// same blocks in both.
+// race tells whether two kernels of one level touch a buffer that one of them writes. Kernels by batch blocks may, if they divide the
+// batch alike: a worker has the same blocks in both.
 func (p *Plan) race(a, b *Kernel) error {
-	if a.ByBatch && b.ByBatch {
+	if a.ByBatch && b.ByBatch && a.blocks() > 0 && a.blocks() == b.blocks() {
 		return nil
 	}
 	readA, writtenA := a.Buffers()
@@ -117,6 +117,19 @@ func (p *Plan) race(a, b *Kernel) error {
 		}
 	}
 	return nil
+}
+
+// blocks is the extent of a kernel's outermost parallel loops, 0 if they differ or something else stands there.
+func (k *Kernel) blocks() int {
+	extent := 0
+	for _, s := range k.Body {
+		l, ok := s.(*Loop)
+		if !ok || l.Mark != Parallel || extent != 0 && l.Extent != extent {
+			return 0
+		}
+		extent = l.Extent
+	}
+	return extent
 }
 
 // A verifier walks one kernel with what is in scope.
@@ -335,14 +348,14 @@ func (v *verifier) access(buffer int, index []Index) error {
 }
 
 func (v *verifier) value(x Value) error {
-	if x.Expr == nil {
-		return fmt.Errorf("no expression")
+	if !wellFormed(x.Expr) {
+		return fmt.Errorf("no expression, or a malformed one")
 	}
 	if n := x.Expr.Inputs(); n > len(x.Operands) {
 		return fmt.Errorf("%s reads %d operands of %d", x.Expr, n, len(x.Operands))
 	}
-	if err := verifyExpr(x.Expr); err != nil {
-		return err
+	if usesPower(x.Expr) {
+		return fmt.Errorf("pow is for the host, not for kernels")
 	}
 	for _, o := range x.Operands {
 		if err := v.operand(o); err != nil {
@@ -371,17 +384,13 @@ func (v *verifier) operand(o Operand) error {
 	return fmt.Errorf("an operand of no known kind")
 }
 
-func verifyExpr(e *ir.Expr) error {
-	if e.Op == ir.OpPow {
-		return fmt.Errorf("pow is for the host, not for kernels")
+// wellFormed tells whether each operation is known and has its arguments.
+func wellFormed(e *ir.Expr) bool {
+	if e == nil || int(e.Op) >= ir.ScalarOps || len(e.Args) != e.Op.Arity() {
+		return false
 	}
-	if int(e.Op) >= ir.ScalarOps || len(e.Args) != e.Op.Arity() {
-		return fmt.Errorf("a malformed expression")
-	}
-	for _, a := range e.Args {
-		if err := verifyExpr(a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return !slices.ContainsFunc(e.Args, func(a *ir.Expr) bool { return !wellFormed(a) })
 }
+
+// usesPower tells whether an expression is for the host alone.
+func usesPower(e *ir.Expr) bool { return e.Op == ir.OpPow || slices.ContainsFunc(e.Args, usesPower) }
