@@ -54,22 +54,26 @@ type Stage struct{ Name, Text string }
 // Compile compiles a checked program for a batch size and a target. An error is a bug of the compiler, since the checker has let the
 // program through; it names the pass and carries the program's text.
 func Compile(p *check.Program, batch int, t Target) (*Compilation, error) {
-	c := &Compilation{Source: p}
-	c.Tensor = lower(p, batch)
+	c := &Compilation{Source: p, Tensor: lower(p, batch)}
+	return c, c.finish(&t)
+}
+
+// finish takes a lowered program through both tables of passes.
+func (c *Compilation) finish(t *Target) error {
 	if err := verify("lower", c.Tensor); err != nil {
-		return nil, err
+		return err
 	}
 	c.stage("lowered", c.Tensor)
-	if err := run(c, tensorPasses, c.Tensor, &t); err != nil {
-		return nil, err
+	if err := run(c, tensorPasses, c.Tensor, t); err != nil {
+		return err
 	}
-	plan, remarks, err := build(c.Tensor, &t)
+	plan, remarks, err := build(c.Tensor, t)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.Plan = plan
 	c.note("build", remarks)
-	return c, run(c, kernelPasses, plan, &t)
+	return run(c, kernelPasses, plan, t)
 }
 
 func run[P program](c *Compilation, passes []pass[P], p P, t *Target) error {

@@ -116,7 +116,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			for _, n := range outers {
 				stmts = append(stmts, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
 					Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], row, inAt)},
+					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], n.Rel, row, inAt)},
 				}})
 			}
 			return stmts
@@ -141,7 +141,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		return body
 	}
 	for _, n := range outers {
-		b.packRows(n.Args[1])
+		b.packRows(n.Args[1], n.Rel)
 		b.fetch(f, g, n)
 	}
 	// The cuts of the two special loops: register tiles of outputs, vectors of inputs.

@@ -1,6 +1,9 @@
 package compiler
 
 import (
+	"fmt"
+
+	"bnetc/ir"
 	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
 )
@@ -35,53 +38,36 @@ func (b *builder) packInput(n *tensor.Node) {
 	b.finish(nil, k)
 }
 
-// panelWidth is how many units lie side by side in a panel: the vector tile of a weight gradient.
-func (b *builder) panelWidth() int { return 2 * b.target.Vector }
+// panelWidth is how many units lie side by side in a panel: the vector tile of a dense weight gradient, or a field's channels at one location.
+func (b *builder) panelWidth(r *ir.Relation) int {
+	if isDense(r) {
+		return 2 * b.target.Vector
+	}
+	return r.InShape[len(r.InShape)-1]
+}
 
-// packRows lays a value out with the batch outside its last units, in panels [units/P, N, P], for the outer products of a list. Inputs lie so already.
-func (b *builder) packRows(n *tensor.Node) {
+// packRows lays a value out with the batch outside its last units, in panels [units/P, N, P], for the outer products of a list. Inputs lie sample by
+// sample already.
+func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 	if n.Op == tensor.Input {
 		return
 	}
-	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth()
-	name := "rows_" + b.plan.Buffers[lanes].Name
+	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth(r)
+	to := b.rows(n, p)
+	name := "pack_" + b.plan.Buffers[to].Name
 	if b.packed[name] {
 		return
 	}
 	b.packed[name] = true
-	to := b.rows(n)
 	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: true}
 	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 	copyBlock := func(block kernel.Index, samples int) []kernel.Stmt {
 		var body []kernel.Stmt
-		widths := []int{p}
-		for w := b.target.Vector; w >= 1; w /= 2 {
-			widths = append(widths, w)
+		if n := count / p; n > 0 {
+			body = b.copyPanels(lanes, to, block, at(0), n, p, p, samples)
 		}
-		for _, c := range cuts(count, widths) {
-			width, vectors := c.width, 1
-			if width > b.target.Vector {
-				width, vectors = b.target.Vector, width/b.target.Vector
-			}
-			within := at(c.from % p)
-			panel := at(c.from / p)
-			var loops []kernel.Loop
-			if c.count > 1 {
-				loops = append(loops, kernel.Loop{Var: "p", Extent: c.count})
-				panel = plus(panel, v("p"), 1)
-			}
-			loops = append(loops, kernel.Loop{Var: "n", Extent: samples})
-			if vectors > 1 {
-				loops = append(loops, kernel.Loop{Var: "v", Extent: vectors, Mark: kernel.Unrolled})
-				within = plus(within, v("v"), width)
-			}
-			if width > 1 {
-				loops = append(loops, kernel.Loop{Var: "lane", Extent: width, Mark: kernel.Vector})
-				within = plus(within, v("lane"), 1)
-			}
-			row := plus(v("n"), block, b.lanes)
-			body = append(body, nest(loops, []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{panel, row, within},
-				Value: only(load(lanes, block, plus(within, panel, p), v("n")))}})...)
+		if width := count % p; width > 0 {
+			body = append(body, b.copyPanels(lanes, to, block, at(count/p), 1, p, width, samples)...)
 		}
 		return body
 	}
@@ -95,19 +81,51 @@ func (b *builder) packRows(n *tensor.Node) {
 	b.finish(nil, k)
 }
 
+// copyPanels copies the first width units of panels for one block of samples: a vector is units of one sample, gathered from lanes.
+func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p, width, samples int) []kernel.Stmt {
+	var widths []int
+	for w := b.target.Vector; w >= 1; w /= 2 {
+		widths = append(widths, w)
+	}
+	var inner []kernel.Stmt
+	panel := first
+	if panels > 1 {
+		panel = plus(panel, v("p"), 1)
+	}
+	row := plus(v("n"), block, b.lanes)
+	for _, c := range cuts(width, widths) {
+		within := at(c.from)
+		var loops []kernel.Loop
+		if c.count > 1 {
+			loops = append(loops, kernel.Loop{Var: "u", Extent: c.count})
+			within = plus(within, v("u"), c.width)
+		}
+		if c.width > 1 {
+			loops = append(loops, kernel.Loop{Var: "lane", Extent: c.width, Mark: kernel.Vector})
+			within = plus(within, v("lane"), 1)
+		}
+		inner = append(inner, nest(loops, []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{panel, row, within},
+			Value: only(load(lanes, block, plus(within, panel, p), v("n")))}})...)
+	}
+	outer := []kernel.Loop{{Var: "n", Extent: samples}}
+	if panels > 1 {
+		outer = append([]kernel.Loop{{Var: "p", Extent: panels}}, outer...)
+	}
+	return nest(outer, inner)
+}
+
 // rows is the panels buffer of a value.
-func (b *builder) rows(n *tensor.Node) int {
-	name := b.plan.Buffers[b.inLanes(n)].Name + ".rows"
-	p := b.panelWidth()
+func (b *builder) rows(n *tensor.Node, p int) int {
+	name := fmt.Sprintf("%s.panels%d", b.plan.Buffers[b.inLanes(n)].Name, p)
 	return b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{(units(n.Type.Shape) + p - 1) / p, b.program.Batch, p}})
 }
 
 // rowOperand reads unit i of sample n from an input's own rows, or from panels where i = P·panel + rest is split by its terms.
-func (b *builder) rowOperand(n *tensor.Node, row, unit kernel.Index) kernel.Operand {
+func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, row, unit kernel.Index) kernel.Operand {
 	if n.Op == tensor.Input {
 		return load(b.buffers[n.Name], row, unit)
 	}
-	p := b.panelWidth()
+	p := b.panelWidth(r)
 	panel, within := at(unit.Const/p), at(unit.Const%p)
 	for _, t := range unit.Terms {
 		if t.Coef%p == 0 {
@@ -116,5 +134,5 @@ func (b *builder) rowOperand(n *tensor.Node, row, unit kernel.Index) kernel.Oper
 			within = plus(within, v(t.Var), t.Coef)
 		}
 	}
-	return load(b.rows(n), panel, row, within)
+	return load(b.rows(n, p), panel, row, within)
 }
