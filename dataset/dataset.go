@@ -102,4 +102,8 @@ var sources = []struct {
 	open func(Spec, string) (*Data, error)
 }{
 	{"mnist", openMNIST},
+	{"cifar10", openCIFAR10},
+	{"images", openImages},
+	{"npy", openNPY},
+	{"digits", openDigits},
 }

@@ -1,8 +1,11 @@
 package dataset
 
+import "image"
+
 // scratch is a worker's memory between samples.
 type scratch struct {
 	bytes []byte
+	rgba  *image.RGBA
 }
 
 // fill puts a sample into a row of the batch. A damaged sample leaves zeros of weight 0, or, in training, gives its place to the next good one;
