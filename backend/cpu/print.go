@@ -167,15 +167,12 @@ func (p *printer) helpers() string {
 	return b.String()
 }
 
-// functionFiles are the files of rt/ that are printed where used, each after those it calls.
+// functionFiles are the files of rt/ that are printed where used.
 var functionFiles = []string{"exp", "log", "tanh", "draw"}
 
-// needs says whether width w of a function is called by a kernel, by the scalar form, or by another function.
+// needs says whether width w of a function is called, by a kernel or by the scalar form.
 func (p *printer) needs(f string, w int) bool {
-	if p.used[helper{f, w}] || w == 4 && p.used[helper{f, 1}] {
-		return true
-	}
-	return f == "exp" && p.needs("tanh", w)
+	return p.used[helper{f, w}] || w == 4 && p.used[helper{f, 1}]
 }
 
 func text(file string) string {

@@ -185,3 +185,23 @@ func BenchmarkCompile(b *testing.B) {
 		})
 	}
 }
+
+// elementwise is a kernel of one expression over n numbers that stay in the cache.
+func elementwise(n int, text string) *kernel.Plan {
+	p := oneKernel([]kernel.Buffer{buf("x", kernel.Weight, n), buf("y", kernel.Weight, n)},
+		loop("i", n/8, parallel, loop("l", 8, vector, store(1, "8*i+l", set, ex(text, elem(0, "8*i+l"))))))
+	p.Kernels[0].Flops = int64(n) // so that the unit is a result
+	return p
+}
+
+func BenchmarkElementwise(b *testing.B) {
+	for _, text := range []string{"$0 + 1", "tanh($0)", "exp($0)", "log($0)", "sqrt($0)"} {
+		b.Run(text, func(b *testing.B) { bench(b, elementwise(4096, text), 1) })
+	}
+	noise := &kernel.Plan{Name: "noise", Settings: noiseSettings, Lists: []kernel.List{{Name: "step", Steps: []kernel.Step{{}}}},
+		Buffers: []kernel.Buffer{buf("settings", kernel.Setting, len(noiseSettings)), buf("y", kernel.Weight, 4096)},
+		Kernels: []*kernel.Kernel{{Name: "noise", Flops: 4096, Body: []kernel.Stmt{loop("i", 128, parallel, loop("l", 8, vector,
+			&kernel.Draw{Vars: [4]string{"a", "b", "c", "d"}, Row: ix("l"), Block: ix("i")}, store(1, "32*i+l", set, ex("$0", theVar("a"))), store(1, "32*i+l+8", set, ex("$0", theVar("b"))),
+			store(1, "32*i+l+16", set, ex("$0", theVar("c"))), store(1, "32*i+l+24", set, ex("$0", theVar("d")))))}}}}
+	b.Run("normal", func(b *testing.B) { bench(b, noise, 1) })
+}

@@ -8,11 +8,10 @@ INLINE vWf vW_exp(vWf x)
     t -= magic;
     vWf r = vW_fma(t, vW_splat(-0.693359375f), y);
     r = vW_fma(t, vW_splat(2.12194440e-4f), r);
-    vWf p = vW_fma(vW_splat(1.9875691500e-4f), r, vW_splat(1.3981999507e-3f));
-    p = vW_fma(p, r, vW_splat(8.3334519073e-3f));
-    p = vW_fma(p, r, vW_splat(4.1665795894e-2f));
-    p = vW_fma(p, r, vW_splat(1.6666665459e-1f));
-    p = vW_fma(p, r, vW_splat(5.0000001201e-1f));
+    vWf p = vW_fma(vW_splat(1.381451730e-3f), r, vW_splat(8.368755691e-3f));
+    p = vW_fma(p, r, vW_splat(4.166839272e-2f));
+    p = vW_fma(p, r, vW_splat(1.666651964e-1f));
+    p = vW_fma(p, r, vW_splat(4.999999404e-1f));
     p = vW_fma(p, r * r, r) + 1.0f;
     vWi a = n >> 1, b = n - a;
     return p * (vWf)((a + 127) << 23) * (vWf)((b + 127) << 23);

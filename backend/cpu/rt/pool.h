@@ -3,18 +3,18 @@
  * where the level changes. Who waits spins for a while, then yields, then sleeps, so that idle workers cost nothing and more
  * workers than cores still advance.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 enum { SPINS = 4000, YIELDS = 200 };
+static int spins; /* SPINS, or 0 where there are more workers than processors: who spins then keeps the one waited for from running */
 
 struct gate { /* a counter that others wait to see changed, alone on its cache lines */
     int value;
@@ -48,7 +48,7 @@ static void relax(void)
 /* waits until the gate's value is no longer old */
 static void gate_wait(struct gate *g, int old)
 {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < spins; i++) {
         if (__atomic_load_n(&g->value, __ATOMIC_ACQUIRE) != old)
             return;
         relax();

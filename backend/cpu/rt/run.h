@@ -28,6 +28,7 @@ EXPORT struct pool *bnetc_open(int threads, float *const *buffers)
     struct pool *pool = aligned_alloc(128, sizeof *pool);
     if (!pool)
         return 0;
+    spins = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
     *pool = (struct pool){.threads = threads, .started = 1, .buffers = buffers};
     pool->workers = calloc(threads, sizeof *pool->workers);
     pool->seats = calloc(threads, sizeof *pool->seats);

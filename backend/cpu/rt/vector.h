@@ -18,7 +18,14 @@ INLINE void vW_scatter(float *p, long stride, vWf x)
 INLINE vWf vW_position(long b, long coef) { return (vWf){LISTK((float)(b + coef * K))}; }
 INLINE vWu vW_counter(uint32_t b, uint32_t coef) { return (vWu){LISTK(b + coef * K)}; }
 
+/* a where the mask is set, else b; gcc does not find the instruction for it by itself */
+#if WIDTH == 4 && defined(__AVX__) && !defined(__clang__)
+INLINE vWf vW_blend(vWi mask, vWf a, vWf b) { return __builtin_ia32_blendvps(b, a, (vWf)mask); }
+#elif WIDTH == 8 && defined(__AVX__) && !defined(__clang__)
+INLINE vWf vW_blend(vWi mask, vWf a, vWf b) { return __builtin_ia32_blendvps256(b, a, (vWf)mask); }
+#else
 INLINE vWf vW_blend(vWi mask, vWf a, vWf b) { return (vWf)((mask & (vWi)a) | (~mask & (vWi)b)); }
+#endif
 INLINE vWf vW_one(vWi mask) { return (vWf)(mask & (vWi)vW_splat(1.0f)); }
 
 /* as in Go, the larger or smaller of a number and NaN is NaN */
