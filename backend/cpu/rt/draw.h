@@ -5,8 +5,8 @@
 typedef uint64_t vWl __attribute__((vector_size(4 * WIDTH))); /* half as many, twice as wide */
 struct vW_four { vWf n0, n1, n2, n3; };
 
-/* the products of the even lanes, all 64 bits of them */
-INLINE vWl vW_even(vWu a, uint32_t m)
+/* the products of the low halves, all 64 bits of them; the high halves may hold anything */
+INLINE vWl vW_multiply(vWl a, uint32_t m)
 {
 #if WIDTH == 4 && defined(__SSE2__) && !defined(__clang__)
     return (vWl)__builtin_ia32_pmuludq128((vWi)a, (vWi){LIST((int)m)});
@@ -16,15 +16,30 @@ INLINE vWl vW_even(vWu a, uint32_t m)
     typedef long long wide __attribute__((vector_size(64)));
     return (vWl)__builtin_ia32_pmuludq512_mask((vWi)a, (vWi){LIST((int)m)}, (wide){0}, -1);
 #else
-    return ((vWl)a & 0xffffffffu) * (uint64_t)m;
+    return (a & 0xffffffffu) * (uint64_t)m;
 #endif
 }
 
-INLINE void vW_multiply(vWu a, uint32_t m, vWu *high, vWu *low)
+/* Ten rounds. The even and the odd lanes of the counter (block, row, step, 0) are kept apart, each in the low half of 64 bits: what is
+   left in the high halves is never looked at. */
+INLINE void vW_philox(uint32_t key0, uint32_t key1, vWu block, vWu row, uint32_t step, vWu word[4])
 {
-    vWl even = vW_even(a, m), odd = vW_even((vWu)((vWl)a >> 32), m);
-    *high = (vWu)(even >> 32 | (odd & 0xffffffff00000000u));
-    *low = (vWu)((even & 0xffffffffu) | odd << 32);
+    vWl k0 = (vWl)(vWu){LIST(key0)}, k1 = (vWl)(vWu){LIST(key1)};
+    vWl a0 = (vWl)block, a1 = (vWl)row, a2 = (vWl)(vWu){LIST(step)}, a3 = {0};
+    vWl b0 = a0 >> 32, b1 = a1 >> 32, b2 = a2, b3 = {0};
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++) {
+        vWl p = vW_multiply(a0, 0xd2511f53u), q = vW_multiply(a2, 0xcd9e8d57u);
+        vWl r = vW_multiply(b0, 0xd2511f53u), s = vW_multiply(b2, 0xcd9e8d57u);
+        a0 = (q >> 32) ^ a1 ^ k0, a1 = q, a2 = (p >> 32) ^ a3 ^ k1, a3 = p;
+        b0 = (s >> 32) ^ b1 ^ k0, b1 = s, b2 = (r >> 32) ^ b3 ^ k1, b3 = r;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+    word[0] = (vWu)((a0 & 0xffffffffu) | b0 << 32);
+    word[1] = (vWu)((a1 & 0xffffffffu) | b1 << 32);
+    word[2] = (vWu)((a2 & 0xffffffffu) | b2 << 32);
+    word[3] = (vWu)((a3 & 0xffffffffu) | b3 << 32);
 }
 
 INLINE vWf vW_bits(uint32_t x) { return (vWf)(vWu){LIST(x)}; }
@@ -73,21 +88,10 @@ INLINE void vW_turn(vWf r, vWu b, vWf *n0, vWf *n1)
 
 INLINE struct vW_four vW_normals(uint32_t seed_low, uint32_t seed_high, uint32_t step, uint32_t stream, vWu row, vWu block)
 {
-    uint32_t k0 = seed_low, k1 = seed_high ^ stream;
-    vWu c0 = block, c1 = row, c2 = (vWu){LIST(step)}, c3 = {0};
-    for (int round = 0; round < 10; round++) {
-        vWu high0, low0, high1, low1;
-        vW_multiply(c0, 0xd2511f53u, &high0, &low0);
-        vW_multiply(c2, 0xcd9e8d57u, &high1, &low1);
-        c0 = high1 ^ c1 ^ k0;
-        c1 = low1;
-        c2 = high0 ^ c3 ^ k1;
-        c3 = low0;
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
+    vWu word[4];
+    vW_philox(seed_low, seed_high ^ stream, block, row, step, word);
     struct vW_four n;
-    vW_turn(vW_radius(c0), c1, &n.n0, &n.n1);
-    vW_turn(vW_radius(c2), c3, &n.n2, &n.n3);
+    vW_turn(vW_radius(word[0]), word[1], &n.n0, &n.n1);
+    vW_turn(vW_radius(word[2]), word[3], &n.n2, &n.n3);
     return n;
 }
