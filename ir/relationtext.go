@@ -205,7 +205,8 @@ func (p *relationParser) index(axes []Axis) Index {
 				continue
 			}
 		}
-		from, name := p.At, p.Word()
+		from := p.At
+		name := p.Word()
 		i := slices.IndexFunc(axes, func(a Axis) bool { return a.Name == name })
 		if i < 0 {
 			p.At = from

@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"fmt"
-	"slices"
 
 	"bnetc/ir"
 )
@@ -10,8 +9,15 @@ import (
 // New is an empty program for a batch size.
 func New(name string, batch int) *Program { return &Program{Name: name, Batch: batch} }
 
+// add appends a node with the type that follows from its arguments. It panics where none does: its caller is a pass.
 func (p *Program) add(n *Node) *Node {
 	n.ID, n.Pass, n.From = len(p.Nodes), p.Pass, p.From
+	n.Type = typeOf(n.Type.Batch, n.Type.Shape)
+	t, err := infer(n)
+	if err != nil {
+		panic(fmt.Sprintf("bug: %s: %v", describe(n), err))
+	}
+	n.Type = t
 	p.Nodes = append(p.Nodes, n)
 	return n
 }
@@ -30,50 +36,34 @@ func (p *Program) Input(name string, t Type) *Node {
 func (p *Program) Setting(name string) *Node { return p.Input(name, Type{}) }
 
 // Linear applies a relation in a role: apply(W, in), transpose(W, out), outer(out, in). An outer product is summed over the batch.
+// Operands may have any shape with as many units as the relation's.
 func (p *Program) Linear(rel *ir.Relation, role ir.Role, a, b *Node) *Node {
-	return p.add(&Node{Op: Linear, Rel: rel, Role: role, Args: []*Node{a, b}, Type: linearType(rel, role)})
-}
-
-func linearType(rel *ir.Relation, role ir.Role) Type {
-	switch role {
-	case ir.Transpose:
-		return Type{Batch: true, Shape: rel.InShape}
-	case ir.Outer:
-		return Type{Shape: rel.WShape}
-	}
-	return Type{Batch: true, Shape: rel.OutShape}
+	return p.add(&Node{Op: Linear, Rel: rel, Role: role, Args: []*Node{a, b}})
 }
 
 // Map is a scalar expression, element by element; its type is that of the operands broadcast together.
 func (p *Program) Map(e *ir.Expr, args ...*Node) *Node {
-	t := Type{}
-	for _, a := range args {
-		t = Broadcast(t, a.Type)
-	}
-	return p.add(&Node{Op: Map, Expr: e, Args: args, Type: t})
+	return p.add(&Node{Op: Map, Expr: e, Args: args})
 }
 
 // Reduce sums, or finds the largest, over units or over the batch.
 func (p *Program) Reduce(kind ReduceKind, a *Node) *Node {
-	return p.add(&Node{Op: Reduce, Kind: kind, Args: []*Node{a}, Type: reduceType(kind, a.Type)})
-}
-
-func reduceType(kind ReduceKind, t Type) Type {
-	switch kind {
-	case SumBatch, MeanBatch:
-		return Type{Shape: t.Shape}
-	}
-	return Type{Batch: t.Batch}
+	return p.add(&Node{Op: Reduce, Kind: kind, Args: []*Node{a}})
 }
 
 // SumTo sums leading axes away, so that the result has a shape that the operand's ends in: the adjoint of broadcasting.
 func (p *Program) SumTo(a *Node, shape []int) *Node {
-	return p.add(&Node{Op: Reduce, Kind: SumTrailing, Args: []*Node{a}, Type: Type{Batch: a.Type.Batch, Shape: shape}})
+	return p.add(&Node{Op: Reduce, Kind: SumTrailing, Args: []*Node{a}, Type: Type{Shape: shape}})
 }
 
 // MaxPool is the largest input of each window of a relation.
 func (p *Program) MaxPool(rel *ir.Relation, a *Node) *Node {
-	return p.add(&Node{Op: Reduce, Kind: MaxWindow, Rel: rel, Args: []*Node{a}, Type: Type{Batch: true, Shape: rel.OutShape}})
+	return p.add(&Node{Op: Reduce, Kind: MaxWindow, Rel: rel, Args: []*Node{a}})
+}
+
+// MaxPoolGradient sends the gradient of a MaxPool's windows (adj) to the input that was the largest of each; equal inputs of a window all get it.
+func (p *Program) MaxPoolGradient(rel *ir.Relation, in, out, adj *Node) *Node {
+	return p.add(&Node{Op: Reduce, Kind: ToMaxWindow, Rel: rel, Args: []*Node{in, out, adj}})
 }
 
 // Random is standard normal numbers of a stream.
@@ -83,33 +73,31 @@ func (p *Program) Random(stream uint32, t Type) *Node {
 
 // Update writes a Param from its gradient and the optimizer's states.
 func (p *Program) Update(optimizer, group string, param, grad *Node, states ...*Node) *Node {
-	return p.add(&Node{Op: Update, Optimizer: optimizer, Group: group, Args: append([]*Node{param, grad}, states...), Type: param.Type})
+	return p.add(&Node{Op: Update, Optimizer: optimizer, Group: group, Args: append([]*Node{param, grad}, states...)})
 }
 
-// Broadcast is the type of a Map over two operands; it panics where they do not fit, which a checked program cannot bring about.
-func Broadcast(a, b Type) Type {
-	t := Type{Batch: a.Batch || b.Batch}
-	long, short := a.Shape, b.Shape
-	if len(long) < len(short) {
-		long, short = short, long
-	}
-	t.Shape = slices.Clone(long)
-	for i, n := range short {
-		k := len(long) - len(short) + i
-		switch {
-		case t.Shape[k] == 1:
-			t.Shape[k] = n
-		case n != 1 && n != t.Shape[k]:
-			panic(fmt.Sprintf("bug: %v and %v do not broadcast", a.Shape, b.Shape))
+// Find is the last node of a name, nil if there is none.
+func (p *Program) Find(name string) *Node {
+	for i := len(p.Nodes) - 1; i >= 0; i-- {
+		if p.Nodes[i].Name == name {
+			return p.Nodes[i]
 		}
 	}
-	return t
+	return nil
 }
 
-// Equal compares types; no shape and an empty shape are the same.
-func (t Type) Equal(o Type) bool { return t.Batch == o.Batch && slices.Equal(t.Shape, o.Shape) }
+// Label is how messages refer to a node: its name, or its number.
+func (n *Node) Label() string {
+	if n.Name != "" {
+		return n.Name
+	}
+	return fmt.Sprintf("%%%d", n.ID)
+}
 
-// MaxPoolGradient sends the gradient of a MaxPool's windows (adj) to the input that was the largest of each; equal inputs of a window all get it.
-func (p *Program) MaxPoolGradient(rel *ir.Relation, in, out, adj *Node) *Node {
-	return p.add(&Node{Op: Reduce, Kind: ToMaxWindow, Rel: rel, Args: []*Node{in, out, adj}, Type: Type{Batch: true, Shape: rel.InShape}})
+// describe is the label with the operation and the line that asked for it.
+func describe(n *Node) string {
+	if n.From == "" {
+		return fmt.Sprintf("%s (%s)", n.Label(), n.Op)
+	}
+	return fmt.Sprintf("%s (%s, %s)", n.Label(), n.Op, n.From)
 }
