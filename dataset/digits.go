@@ -73,13 +73,13 @@ func drawDigit(pixels []byte, seed uint64, digit int) {
 	ways := glyphs[digit]
 	way := ways[int(h.uniform(0, float64(len(ways))))]
 
-	turn, slant := h.around(0.13), h.around(0.20)+0.08
+	turn, slant := h.around(0.10), h.around(0.17)+0.06
 	sin, cos := math.Sincos(turn)
-	high := h.uniform(15.5, 21)
-	wide := high * h.uniform(0.62, 1.05)
-	middle := point{float64(digitSide)/2 + h.around(1.1), float64(digitSide)/2 + h.around(1.1)}
-	tremble := h.uniform(0.015, 0.05)
-	bendX, bendY := h.around(0.10), h.around(0.10)
+	high := h.uniform(16.8, 20.5)
+	wide := high * h.uniform(0.68, 1)
+	middle := point{float64(digitSide)/2 + h.around(0.85), float64(digitSide)/2 + h.around(0.85)}
+	tremble := h.uniform(0.012, 0.04)
+	bendX, bendY := h.around(0.07), h.around(0.07)
 	place := func(p point) point {
 		x, y := p.x-0.5+h.around(tremble), p.y-0.5+h.around(tremble)
 		x, y = x+bendX*(1-6*y*y), y+bendY*(1-6*x*x) // a bow over the whole digit
@@ -99,10 +99,10 @@ func drawDigit(pixels []byte, seed uint64, digit int) {
 			points[i] = place(p)
 		}
 		// A stroke may begin late or end early.
-		begin, end := max(0, h.around(0.06)), 1-max(0, h.around(0.06))
+		begin, end := max(0, h.around(0.035)), 1-max(0, h.around(0.035))
 		ink.stroke(points, begin, end, func(t float64) float64 { return pen * (1 + taper*(2*t-1)) })
 	}
-	if h.uniform(0, 1) < 0.15 { // a slip of the pen elsewhere
+	if h.uniform(0, 1) < 0.1 { // a slip of the pen elsewhere
 		at := point{h.uniform(3, digitSide-3), h.uniform(3, digitSide-3)}
 		to := point{at.x + h.around(1.5), at.y + h.around(1.5)}
 		ink.segment(at, to, 0.5, 0.5)

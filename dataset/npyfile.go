@@ -151,7 +151,7 @@ func (a *npyArray) read(r io.Reader, n int, order binary.ByteOrder, integer func
 		}
 		return nil
 	}
-	signed := integer != nil && integer(math.MaxUint64) < 0
+	signed := integer != nil && integer(0xff) < 0 // asked of a single byte
 	switch {
 	case a.width == 1 && !signed:
 		a.bytes = make([]byte, n)
