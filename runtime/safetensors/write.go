@@ -1,0 +1,138 @@
+package safetensors
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+// Write writes tensors as F32 in their order, and replaces the file at path as a whole: whoever reads it, at whatever moment the
+// process or the machine stops, finds all of the old or all of the new.
+func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
+	header, err := makeHeader(tensors, metadata)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("writing %s: %w", path, err)
+		}
+	}()
+	if err := f.Chmod(0o644); err != nil { // CreateTemp's 0600 is for secrets
+		return err
+	}
+	if err := encode(f, header, tensors); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder makes the new name last through a power failure.
+func syncFolder(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// makeHeader is the length and the JSON of the header, padded with spaces. It refuses a name that stands twice, and a shape that is not its data's.
+func makeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
+	text := []byte{0, 0, 0, 0, 0, 0, 0, 0, '{'}
+	add := func(name string, value any) error {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		if len(text) > 9 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, key...), ':'), body...)
+		return nil
+	}
+	if len(metadata) > 0 {
+		if err := add(metadataKey, metadata); err != nil {
+			return nil, err
+		}
+	}
+	seen, at := map[string]bool{metadataKey: true}, 0
+	for _, t := range tensors {
+		if seen[t.Name] {
+			return nil, fmt.Errorf("tensor %q: the name stands twice, or is reserved", t.Name)
+		}
+		seen[t.Name] = true
+		n, shape := 1, append([]int{}, t.Shape...)
+		for _, d := range shape {
+			n *= d
+		}
+		if n != len(t.Data) {
+			return nil, fmt.Errorf("tensor %q: a shape of %v, but %d values", t.Name, shape, len(t.Data))
+		}
+		err := add(t.Name, struct {
+			Dtype   string `json:"dtype"`
+			Shape   []int  `json:"shape"`
+			Offsets [2]int `json:"data_offsets"`
+		}{"F32", shape, [2]int{at, at + 4*n}})
+		if err != nil {
+			return nil, err
+		}
+		at += 4 * n
+	}
+	text = append(text, '}')
+	for len(text)%alignment != 0 {
+		text = append(text, ' ')
+	}
+	if len(text)-8 > mostHeader {
+		return nil, fmt.Errorf("a header of %d bytes is longer than the format's %d", len(text)-8, mostHeader)
+	}
+	binary.LittleEndian.PutUint64(text, uint64(len(text)-8))
+	return text, nil
+}
+
+// encode writes the header and the data.
+func encode(w io.Writer, header []byte, tensors []Tensor) error {
+	out := bufio.NewWriterSize(w, 1<<18)
+	if _, err := out.Write(header); err != nil {
+		return err
+	}
+	var piece [4096]byte
+	for _, t := range tensors {
+		for at := 0; at < len(t.Data); {
+			part := t.Data[at:min(at+len(piece)/4, len(t.Data))]
+			for i, x := range part {
+				binary.LittleEndian.PutUint32(piece[4*i:], math.Float32bits(x))
+			}
+			if _, err := out.Write(piece[:4*len(part)]); err != nil {
+				return err
+			}
+			at += len(part)
+		}
+	}
+	return out.Flush()
+}
