@@ -3,26 +3,32 @@ package cpu
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"bnetc/ir"
 	"bnetc/ir/kernel"
 )
 
-// A group is a run of statements without a loop. It is printed instance after instance, and what several instances load from
-// the same place is loaded once, just before its first use: so a tile of products keeps its sums, one row of vectors and one
-// broadcast in registers.
+// A group is a run of statements without a loop. It is printed instance after instance, and what it loads or computes more than
+// once becomes a constant, just before its first use: so a tile of products keeps its sums, one row of vectors and one broadcast in
+// registers.
 type group struct {
 	*walker
-	stores map[int]bool
-	counts map[string]int    // uses of every load
-	loaded map[string]string // constants that hold one
-	lets   map[string]variable
-	dry    bool // counting only
+	counts  map[string]int        // how often a value is asked for, by its key
+	known   map[string]expression // values that were written, by key
+	lets    map[string]variable
+	changes map[string]int // of a buffer or variable so far: part of the keys of what is read from it
+	ids     map[string]int // of keys
+	dry     bool           // counting only
 }
 
 func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
-	_, stores := buffersOf(stmts)
-	g := &group{walker: w, stores: stores, counts: map[string]int{}}
+	if len(w.scopes) == 0 { // within a serial loop, its hoist has done this
+		w.scopes = append(w.scopes, w.hoist(stmts, instances))
+		w.scopes[0].depth = w.bound
+		defer func() { w.scopes = nil }()
+	}
+	g := &group{walker: w, counts: map[string]int{}, ids: map[string]int{}}
 
 	// Once to count, into nowhere.
 	saved, out := w.blocks, w.out.String()
@@ -38,13 +44,13 @@ func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
 }
 
 func (g *group) print(stmts []kernel.Stmt, instances []instance) {
-	g.loaded, g.lets = map[string]string{}, map[string]variable{}
-	if len(instances) >= batchFrom && g.lanes > 1 && callsFunctions(stmts) {
+	g.known, g.lets, g.changes = map[string]expression{}, map[string]variable{}, map[string]int{}
+	if len(instances) >= batchFrom && g.lanes > 1 && callsTogether(stmts) {
 		for i, s := range stmts {
 			valuers := make([]*valuer, len(instances))
 			if v := valueOf(s); v != nil {
 				for k, in := range instances {
-					valuers[k] = g.valuer(v, in, g)
+					valuers[k] = g.valuer(v, in)
 				}
 				g.together(v.Expr, valuers, map[*ir.Expr]bool{})
 			}
@@ -58,11 +64,35 @@ func (g *group) print(stmts []kernel.Stmt, instances []instance) {
 		for i, s := range stmts {
 			var v *valuer
 			if x := valueOf(s); x != nil {
-				v = g.valuer(x, in, g)
+				v = g.valuer(x, in)
 			}
 			g.statement(i, s, in, v)
 		}
 	}
+}
+
+// share gives a value that is asked for once as it is, one that is asked for again as a constant of the given name.
+func (g *group) share(key, name string, write func() expression) expression {
+	if e, ok := g.known[key]; ok {
+		if g.dry {
+			g.counts[key]++
+		}
+		return e
+	}
+	e := write()
+	e.key = key
+	switch {
+	case g.dry:
+		g.counts[key]++
+	case g.counts[key] < 2:
+		return e
+	default:
+		n := g.name(name)
+		g.line("const %s %s = %s;", g.typeOf(e.lanes), n, e.text)
+		e = expression{n, 0, e.lanes, key}
+	}
+	g.known[key] = e
+	return e
 }
 
 func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
@@ -111,30 +141,37 @@ func (g *group) together(e *ir.Expr, valuers []*valuer, seen map[*ir.Expr]bool) 
 	g.line("v%df %s[%d];", g.lanes, name, len(valuers))
 	for k, v := range valuers {
 		g.line("%s", lines[k])
-		v.shared[e] = expression{fmt.Sprintf("%s[%d]", name, k), 0, g.lanes}
+		v.shared[e] = expression{fmt.Sprintf("%s[%d]", name, k), 0, g.lanes, fmt.Sprintf("%s[%d]", name, k)}
 	}
 	g.line("v%d_%s_all(%s, %d);", g.lanes, file, name, len(valuers))
 }
 
-func callsFunctions(stmts []kernel.Stmt) bool {
+// callsTogether says that statements call functions, of nothing that they change themselves.
+func callsTogether(stmts []kernel.Stmt) bool {
+	_, stored := buffersOf(stmts)
+	changed := assigned(stmts)
 	found := false
-	var visit func(e *ir.Expr)
-	visit = func(e *ir.Expr) {
-		found = found || operations[e.Op].file != ""
-		for _, a := range e.Args {
-			visit(a)
-		}
-	}
 	for _, s := range stmts {
-		if v := valueOf(s); v != nil {
-			visit(v.Expr)
+		v := valueOf(s)
+		if v == nil || !callsFunction(v.Expr) {
+			continue
+		}
+		found = true
+		for _, o := range v.Operands {
+			if o.Kind == kernel.Load && stored[o.Buffer] || o.Kind == kernel.Variable && changed[o.Var] {
+				return false
+			}
 		}
 	}
 	return found
 }
 
-// load gives an element of a buffer. One that is used more than once, and that the group does not store, becomes a constant.
-func (g *group) load(o kernel.Operand, in instance) expression {
+func callsFunction(e *ir.Expr) bool {
+	return operations[e.Op].file != "" || slices.ContainsFunc(e.Args, callsFunction)
+}
+
+// access gives an element of a buffer, as it is at this point of the group.
+func (g *group) access(o kernel.Operand, in instance) expression {
 	base, at := g.element(o.Buffer, o.Index, in)
 	e := expression{lanes: g.lanes}
 	switch {
@@ -146,39 +183,39 @@ func (g *group) load(o kernel.Operand, in instance) expression {
 	default:
 		e.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, pointer(base, at), at.lane)
 	}
-	if g.stores[o.Buffer] {
-		return e
-	}
-	if g.dry {
-		g.counts[e.text]++
-		return e
-	}
-	if g.counts[e.text] < 2 {
-		return e
-	}
-	name := g.loaded[e.text]
-	if name == "" {
-		name = g.name(g.buffers[o.Buffer] + "_v")
-		text := e.text
-		if e.lanes < g.lanes {
-			text = fmt.Sprintf("v%d_splat(%s)", g.lanes, e.text)
+	e.key = g.id(fmt.Sprintf("%s@%d", e.text, g.changes[g.buffers[o.Buffer]]))
+	return e
+}
+
+// load gives an element of a buffer; one broadcast serves all its uses.
+func (g *group) load(o kernel.Operand, in instance) expression {
+	e := g.access(o, in)
+	return g.share(e.key, g.buffers[o.Buffer]+"_v", func() expression {
+		if e.lanes < g.lanes && g.counts[e.key] > 1 {
+			return expression{fmt.Sprintf("v%d_splat(%s)", g.lanes, e.text), 0, g.lanes, e.key}
 		}
-		g.line("const %s %s = %s;", g.typeOf(g.lanes), name, text)
-		g.loaded[e.text] = name
+		return e
+	})
+}
+
+// id gives a short form of a key.
+func (g *group) id(key string) string {
+	n, ok := g.ids[key]
+	if !ok {
+		n = len(g.ids)
+		g.ids[key] = n
 	}
-	return expression{name, 0, g.lanes}
+	return fmt.Sprintf("#%d", n)
 }
 
 // let defines a variable. Instances for which a constant one would be the same share it.
 func (g *group) let(i int, s *kernel.Let, in instance, v *valuer) {
 	e := v.expr(s.Value.Expr)
-	key := fmt.Sprint(i, " ", e.text)
+	key := fmt.Sprint(i, " ", e.key)
 	constant := !g.assigned[s.Var]
-	if constant && g.steady(&s.Value) {
-		if x, ok := g.lets[key]; ok {
-			in.vars[s.Var] = x
-			return
-		}
+	if x, ok := g.lets[key]; ok && constant {
+		in.vars[s.Var] = x
+		return
 	}
 	qualifier := ""
 	if constant {
@@ -190,16 +227,6 @@ func (g *group) let(i int, s *kernel.Let, in instance, v *valuer) {
 	in.vars[s.Var] = x
 }
 
-// steady says that a value is the same wherever in the group it is computed.
-func (g *group) steady(v *kernel.Value) bool {
-	for _, o := range v.Operands {
-		if o.Kind == kernel.Load && g.stores[o.Buffer] || o.Kind == kernel.Variable && g.assigned[o.Var] {
-			return false
-		}
-	}
-	return true
-}
-
 func (g *group) assign(s *kernel.Assign, in instance, v *valuer) {
 	x, ok := in.vars[s.Var]
 	if !ok {
@@ -208,11 +235,12 @@ func (g *group) assign(s *kernel.Assign, in instance, v *valuer) {
 	if x.sum != "" {
 		x = variable{text: x.sum, lanes: g.lanes}
 	}
+	defer func() { g.changes[x.text]++ }()
 	switch s.How {
 	case kernel.Set:
 		g.line("%s = %s;", x.text, v.splat(v.expr(s.Value.Expr), x.lanes))
 	case kernel.Sum:
-		g.line("%s = %s;", x.text, g.plus(v, s.Value.Expr, expression{x.text, 0, x.lanes}))
+		g.line("%s = %s;", x.text, g.plus(v, s.Value.Expr, expression{x.text, 0, x.lanes, ""}))
 	case kernel.Largest:
 		g.line("%s = %s(%s, %s);", x.text, g.call(x.lanes, "max"), x.text, v.splat(v.expr(s.Value.Expr), x.lanes))
 	}
@@ -227,6 +255,7 @@ func (g *group) plus(v *valuer, e *ir.Expr, old expression) string {
 }
 
 func (g *group) store(s *kernel.Store, in instance, v *valuer) {
+	defer func() { g.changes[g.buffers[s.Buffer]]++ }()
 	base, at := g.element(s.Buffer, s.Index, in)
 	if g.lanes == 1 {
 		place := base + "[" + at.text() + "]"
@@ -234,7 +263,7 @@ func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 		case kernel.Set:
 			g.line("%s = %s;", place, v.expr(s.Value.Expr).text)
 		case kernel.Sum:
-			g.line("%s = %s;", place, g.plus(v, s.Value.Expr, expression{place, 0, 1}))
+			g.line("%s = %s;", place, g.plus(v, s.Value.Expr, expression{place, 0, 1, ""}))
 		case kernel.Largest:
 			g.line("%s = s_max(%s, %s);", place, place, v.expr(s.Value.Expr).text)
 		}
@@ -254,7 +283,7 @@ func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 		return
 	}
 	p := pointer(base, at)
-	old := expression{fmt.Sprintf("v%d_load(%s)", g.lanes, p), 0, g.lanes}
+	old := expression{fmt.Sprintf("v%d_load(%s)", g.lanes, p), 0, g.lanes, ""}
 	write := fmt.Sprintf("v%d_store(%s, ", g.lanes, p)
 	if at.lane != 1 {
 		old.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, p, at.lane)

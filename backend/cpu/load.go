@@ -45,10 +45,7 @@ func load(path string, threads int, buffers []unsafe.Pointer) (*library, error) 
 		}
 	}
 	l.table = (**C.float)(C.calloc(C.size_t(len(buffers)+1), C.size_t(unsafe.Sizeof(uintptr(0)))))
-	for i, t := range unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(l.table)), len(buffers)) {
-		_ = t
-		unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(l.table)), len(buffers))[i] = buffers[i]
-	}
+	copy(unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(l.table)), len(buffers)), buffers)
 	l.pool = C.call_open(open, C.int(threads), l.table)
 	if l.pool == nil {
 		C.free(unsafe.Pointer(l.table))

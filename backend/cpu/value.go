@@ -38,11 +38,13 @@ var operations = map[ir.ScalarOp]operation{
 
 var comparisons = map[ir.ScalarOp]string{ir.OpLess: "<", ir.OpEqual: "=="}
 
-// An expression is C text with the precedence of its outermost operator (0 binds most) and its number of lanes.
+// An expression is C text with the precedence of its outermost operator (0 binds most), its number of lanes, and a key that two
+// expressions of a group share if they have the same value.
 type expression struct {
 	text  string
 	prec  int
 	lanes int
+	key   string
 }
 
 // within gives the text to stand as an operand where at most prec may stand bare.
@@ -53,18 +55,18 @@ func (e expression) within(prec int) string {
 	return e.text
 }
 
-// A valuer writes one value for one instance. Subtrees that the expression shares become constants of their own.
+// A valuer writes one value for one instance.
 type valuer struct {
-	*walker
+	*group
 	in     instance
 	value  *kernel.Value
-	group  *group
-	shared map[*ir.Expr]expression
-	refs   map[*ir.Expr]int
+	shared map[*ir.Expr]expression // functions that were computed for all instances at once
+	refs   map[*ir.Expr]int        // how often a subtree stands in the expression
+	keys   map[*ir.Expr]string
 }
 
-func (w *walker) valuer(v *kernel.Value, in instance, g *group) *valuer {
-	e := &valuer{walker: w, in: in, value: v, group: g, shared: map[*ir.Expr]expression{}, refs: map[*ir.Expr]int{}}
+func (g *group) valuer(v *kernel.Value, in instance) *valuer {
+	e := &valuer{group: g, in: in, value: v, shared: map[*ir.Expr]expression{}, refs: map[*ir.Expr]int{}, keys: map[*ir.Expr]string{}}
 	e.count(v.Expr)
 	return e
 }
@@ -82,35 +84,74 @@ func (v *valuer) expr(e *ir.Expr) expression {
 	if s, ok := v.shared[e]; ok {
 		return s
 	}
-	s := v.write(e)
-	if v.refs[e] > 1 && len(e.Args) > 0 {
-		name := v.name("t")
-		v.line("const %s %s = %s;", v.typeOf(s.lanes), name, s.text)
-		s = expression{name, 0, s.lanes}
-		v.shared[e] = s
+	switch e.Op {
+	case ir.OpConst, ir.OpInput:
+		s := v.write(e)
+		s.key = v.keyOf(e)
+		return s
 	}
-	return s
+	return v.share(v.keyOf(e), "t", func() expression { return v.write(e) })
+}
+
+// keyOf gives what two expressions have in common if their values are the same: the operation, and the keys of its arguments.
+func (v *valuer) keyOf(e *ir.Expr) string {
+	if s, ok := v.shared[e]; ok {
+		return s.key
+	}
+	if k, ok := v.keys[e]; ok {
+		return k
+	}
+	var b strings.Builder
+	switch e.Op {
+	case ir.OpConst:
+		b.WriteString(literal(e.Const))
+	case ir.OpInput:
+		b.WriteString(v.operandKey(v.value.Operands[e.Input]))
+	default:
+		fmt.Fprintf(&b, "%d(", e.Op)
+		for _, a := range e.Args {
+			b.WriteString(v.keyOf(a))
+			b.WriteByte(',')
+		}
+		b.WriteByte(')')
+	}
+	v.keys[e] = v.id(b.String())
+	return v.keys[e]
+}
+
+func (v *valuer) operandKey(o kernel.Operand) string {
+	switch {
+	case o.Kind == kernel.Variable:
+		x := v.in.vars[o.Var]
+		return fmt.Sprintf("%s@%d", x.text, v.changes[x.text])
+	case o.Kind == kernel.Position:
+		a := v.affine(o.Index[0], v.in)
+		return fmt.Sprintf("position %s, %d", a.text(), a.lane)
+	case v.isSetting(o):
+		return v.settings[o.Index[0].Const]
+	}
+	return v.access(o, v.in).key
 }
 
 func (v *valuer) write(e *ir.Expr) expression {
 	switch e.Op {
 	case ir.OpConst:
-		return expression{literal(e.Const), 0, 1}
+		return expression{literal(e.Const), 0, 1, ""}
 	case ir.OpInput:
 		return v.operand(v.value.Operands[e.Input])
 	case ir.OpNeg:
 		a := v.expr(e.Args[0])
-		return expression{"-" + a.within(0), 1, a.lanes}
+		return expression{"-" + a.within(0), 1, a.lanes, ""}
 	case ir.OpLess, ir.OpEqual:
 		mask := v.mask(e)
-		return expression{v.call(mask.lanes, "one") + "(" + mask.text + ")", 0, mask.lanes}
+		return expression{v.call(mask.lanes, "one") + "(" + mask.text + ")", 0, mask.lanes, ""}
 	case ir.OpSelect:
 		mask, a, b := v.mask(e.Args[0]), v.expr(e.Args[1]), v.expr(e.Args[2])
 		lanes := max(mask.lanes, a.lanes, b.lanes)
 		if mask.lanes == 1 && lanes > 1 { // the same choice in all lanes
-			return expression{fmt.Sprintf("(%s ? %s : %s)", mask.text, v.splat(a, lanes), v.splat(b, lanes)), 0, lanes}
+			return expression{fmt.Sprintf("(%s ? %s : %s)", mask.text, v.splat(a, lanes), v.splat(b, lanes)), 0, lanes, ""}
 		}
-		return expression{fmt.Sprintf("%s(%s, %s, %s)", v.call(lanes, "blend"), mask.text, v.splat(a, lanes), v.splat(b, lanes)), 0, lanes}
+		return expression{fmt.Sprintf("%s(%s, %s, %s)", v.call(lanes, "blend"), mask.text, v.splat(a, lanes), v.splat(b, lanes)), 0, lanes, ""}
 	case ir.OpAdd:
 		if isProduct(e.Args[0]) && v.refs[e.Args[0]] == 1 {
 			return v.fma("", e.Args[0], "", v.expr(e.Args[1]))
@@ -137,7 +178,7 @@ func (v *valuer) write(e *ir.Expr) expression {
 		lanes = max(lanes, args[i].lanes)
 	}
 	if op.infix != "" {
-		return expression{args[0].within(op.prec) + " " + op.infix + " " + args[1].within(op.prec-1), op.prec, lanes}
+		return expression{args[0].within(op.prec) + " " + op.infix + " " + args[1].within(op.prec-1), op.prec, lanes, ""}
 	}
 	if op.file != "" {
 		v.used[helper{op.file, lanes}] = true
@@ -146,7 +187,7 @@ func (v *valuer) write(e *ir.Expr) expression {
 	for i, a := range args {
 		texts[i] = v.splat(a, lanes)
 	}
-	return expression{v.call(lanes, op.name) + "(" + strings.Join(texts, ", ") + ")", 0, lanes}
+	return expression{v.call(lanes, op.name) + "(" + strings.Join(texts, ", ") + ")", 0, lanes, ""}
 }
 
 func isProduct(e *ir.Expr) bool { return e.Op == ir.OpMul }
@@ -159,9 +200,9 @@ func (v *valuer) fma(sign string, product *ir.Expr, csign string, c expression) 
 		if sign == "" {
 			return v.splat(e, lanes)
 		}
-		return sign + v.splat(expression{e.within(0), 0, e.lanes}, lanes)
+		return sign + v.splat(expression{e.within(0), 0, e.lanes, ""}, lanes)
 	}
-	return expression{fmt.Sprintf("%s(%s, %s, %s)", v.call(lanes, "fma"), signed(sign, a), v.splat(b, lanes), signed(csign, c)), 0, lanes}
+	return expression{fmt.Sprintf("%s(%s, %s, %s)", v.call(lanes, "fma"), signed(sign, a), v.splat(b, lanes), signed(csign, c)), 0, lanes, ""}
 }
 
 // mask writes a condition: a comparison as it is, anything else by being other than 0.
@@ -169,10 +210,10 @@ func (v *valuer) mask(e *ir.Expr) expression {
 	sign, ok := comparisons[e.Op]
 	if !ok {
 		a := v.expr(e)
-		return expression{a.within(3) + " != 0.0f", 4, a.lanes}
+		return expression{a.within(3) + " != 0.0f", 4, a.lanes, ""}
 	}
 	a, b := v.expr(e.Args[0]), v.expr(e.Args[1])
-	return expression{a.within(3) + " " + sign + " " + b.within(3), 4, max(a.lanes, b.lanes)}
+	return expression{a.within(3) + " " + sign + " " + b.within(3), 4, max(a.lanes, b.lanes), ""}
 }
 
 // splat gives the text of an expression with so many lanes.
@@ -193,22 +234,22 @@ func (v *valuer) operand(o kernel.Operand) expression {
 		if x.sum != "" {
 			panic("bug: kernel " + v.kernel.Name + " reads " + o.Var + " in the vector loop that adds to it")
 		}
-		return expression{x.text, 0, x.lanes}
+		return expression{x.text, 0, x.lanes, ""}
 	case kernel.Position:
 		a := v.affine(o.Index[0], v.in)
 		switch {
 		case a.lane != 0:
-			return expression{fmt.Sprintf("v%d_position(%s, %d)", v.lanes, a.text(), a.lane), 0, v.lanes}
+			return expression{fmt.Sprintf("v%d_position(%s, %d)", v.lanes, a.text(), a.lane), 0, v.lanes, ""}
 		case len(a.terms) == 0:
-			return expression{literal(float64(a.constant)), 0, 1}
+			return expression{literal(float64(a.constant)), 0, 1, ""}
 		default:
-			return expression{"(float)(" + a.text() + ")", 1, 1}
+			return expression{"(float)(" + a.text() + ")", 1, 1, ""}
 		}
 	}
 	if v.isSetting(o) {
-		return expression{v.settings[o.Index[0].Const], 0, 1}
+		return expression{v.settings[o.Index[0].Const], 0, 1, ""}
 	}
-	return v.group.load(o, v.in)
+	return v.load(o, v.in)
 }
 
 // literal writes a number as a float of C.
