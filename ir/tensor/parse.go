@@ -169,7 +169,11 @@ func (p *parser) line(l *lineParser) {
 		p.relations[name] = rel
 		l.At = len(l.Text)
 	case l.keyword("update"):
-		p.update(l)
+		if l.accept(':') {
+			p.pass = "update"
+		} else {
+			p.update(l)
+		}
 	default:
 		p.value(l)
 	}
@@ -305,9 +309,10 @@ func (p *parser) args(l *lineParser) []*Node {
 		}
 		from := l.At
 		a := p.values[l.ref()]
-		if a == nil && l.err == nil {
+		if a == nil || l.err != nil {
 			l.At = from
 			l.fail("a value above")
+			return nil
 		}
 		args = append(args, a)
 	}

@@ -45,7 +45,11 @@ func (p *Program) String() string {
 			continue
 		}
 		if i == 0 || p.Nodes[i-1] == nil || p.Nodes[i-1].Pass != n.Pass {
-			fmt.Fprintf(w, "\n%s:\n", nameText(n.Pass))
+			pass := n.Pass
+			if pass != "update" { // which reads as a pass before a colon
+				pass = nameText(pass)
+			}
+			fmt.Fprintf(w, "\n%s:\n", pass)
 		}
 		w.node(i, n)
 	}
