@@ -150,16 +150,31 @@ func (t steps) write(row []float32, bytes []byte, floats []float32, h, w, c int,
 		t.values(row, bytes, floats, c)
 		return
 	}
+	// The columns that read from inside are x0 to x1-1, the same of every row.
+	x0, x1 := max(0, -columns.offset), min(w, w-columns.offset)
+	if columns.sign < 0 {
+		x0, x1 = max(0, columns.offset-w+1), min(w, columns.offset+1)
+	}
 	for y := range h {
-		from := rows.sign*y + rows.offset
-		for x := range w {
-			pixel := row[(y*w+x)*c:][:c]
-			col := columns.sign*x + columns.offset
-			if from < 0 || from >= h || col < 0 || col >= w {
-				copy(pixel, t.outside)
-				continue
+		into, from := row[y*w*c:(y+1)*w*c], rows.sign*y+rows.offset
+		if from < 0 || from >= h || x0 >= x1 { // two crops may leave nothing
+			t.blank(into)
+			continue
+		}
+		t.blank(into[:x0*c])
+		t.blank(into[x1*c:])
+		if columns.sign > 0 {
+			at, end := (from*w+x0+columns.offset)*c, (from*w+x1+columns.offset)*c
+			if bytes != nil {
+				t.values(into[x0*c:], bytes[at:end], nil, c)
+			} else {
+				t.values(into[x0*c:], nil, floats[at:end], c)
 			}
-			at := (from*w + col) * c
+			continue
+		}
+		for x := x0; x < x1; x++ {
+			at := (from*w + columns.offset - x) * c
+			pixel := into[x*c:][:c]
 			if bytes != nil {
 				for i, v := range bytes[at:][:c] {
 					pixel[i] = t.byte[i][v]
@@ -168,6 +183,13 @@ func (t steps) write(row []float32, bytes []byte, floats []float32, h, w, c int,
 				t.values(pixel, nil, floats[at:][:c], c)
 			}
 		}
+	}
+}
+
+// blank fills pixels with what lies outside a picture.
+func (t steps) blank(row []float32) {
+	for i := range row {
+		row[i] = t.outside[i%len(t.outside)]
 	}
 }
 

@@ -110,6 +110,34 @@ func TestStepFaults(t *testing.T) {
 	require.ErrorContains(t, err, "step flip of the data: expected pictures, found samples of 2")
 }
 
+// TestMoves: every flip and shift of a picture of two channels, against the definition pixel by pixel.
+func TestMoves(t *testing.T) {
+	const h, w, c = 3, 5, 2
+	ready, err := prepare([]Step{{Name: "normalize", Args: []float64{0.5, 0.25, 2, 3}}}, h, w, c, true)
+	require.NoError(t, err)
+	bytes, floats := ramp(h*w*c), make([]float32, h*w*c)
+	ready.outside = []float32{-7, -9}
+	for i, v := range bytes {
+		floats[i] = float32(v) / 255
+	}
+	got, same := make([]float32, h*w*c), make([]float32, h*w*c)
+	for _, rows := range []axis{{1, 0}, {1, 2}, {1, -2}, {1, 4}, {-1, h - 1}, {-1, 0}, {-1, h}} {
+		for _, columns := range []axis{{1, 0}, {1, 3}, {1, -4}, {1, 5}, {1, -6}, {-1, w - 1}, {-1, 1}, {-1, w + 2}, {-1, -1}, {-1, 2 * w}} {
+			ready.write(got, bytes, nil, h, w, c, rows, columns)
+			ready.write(same, nil, floats, h, w, c, rows, columns)
+			require.Equal(t, got, same)
+			for i := range got {
+				y, x := rows.sign*(i/c/w)+rows.offset, columns.sign*(i/c%w)+columns.offset
+				want := ready.outside[i%c]
+				if y >= 0 && y < h && x >= 0 && x < w {
+					want = ready.byte[i%c][bytes[(y*w+x)*c+i%c]]
+				}
+				require.Equal(t, want, got[i], "rows %v columns %v element %d", rows, columns, i)
+			}
+		}
+	}
+}
+
 // TestDrawsAreKeyed: a sample's draws depend on its number and the epoch, not on its row or what came before.
 func TestDrawsAreKeyed(t *testing.T) {
 	spec := wantCIFAR
