@@ -127,10 +127,11 @@ type scope struct {
 	pointers map[string]string // C name by buffer and terms
 }
 
-// hoist prints, before a serial loop, one pointer for every distinct start of its accesses, so that within it only the loop's own
-// terms and constants are left to add.
-func (w *walker) hoist(body []kernel.Stmt, instances []instance) scope {
+// hoist prints, before a serial loop or a group, one pointer for every start that at least so many accesses have in common, so that
+// only the loop's own terms and constants are left to add.
+func (w *walker) hoist(body []kernel.Stmt, instances []instance, least int) scope {
 	s := scope{depth: w.bound, pointers: map[string]string{}}
+	accesses := map[string]int{}
 	access := func(buffer int, index []kernel.Index) {
 		for _, in := range instances {
 			a := w.flat(buffer, index, in)
@@ -139,7 +140,8 @@ func (w *walker) hoist(body []kernel.Stmt, instances []instance) scope {
 				continue
 			}
 			key := pointerKey(buffer, a.terms)
-			if s.pointers[key] != "" {
+			accesses[key]++
+			if s.pointers[key] != "" || accesses[key] != least {
 				continue
 			}
 			base, rest := w.resolve(buffer, a)

@@ -24,8 +24,7 @@ type group struct {
 
 func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
 	if len(w.scopes) == 0 { // within a serial loop, its hoist has done this
-		w.scopes = append(w.scopes, w.hoist(stmts, instances))
-		w.scopes[0].depth = w.bound
+		w.scopes = append(w.scopes, w.hoist(stmts, instances, 2))
 		defer func() { w.scopes = nil }()
 	}
 	g := &group{walker: w, counts: map[string]int{}, ids: map[string]int{}}

@@ -222,7 +222,7 @@ func (p *printer) lists() string {
 	b.WriteString("\n#if UNIT == 0\n" + text("pool"))
 	for n, l := range p.plan.Lists {
 		fmt.Fprintf(&b, "\nstatic void list_%d(struct pool *pool, int tid) /* %s */\n{\n", n, comment(l.Name))
-		b.WriteString("    float *const *b = pool->buffers;\n    const int nt = pool->threads;\n    (void)b, (void)nt;\n")
+		b.WriteString("    float *const *b = pool->buffers;\n    const int nt = pool->threads;\n")
 		for s, step := range l.Steps {
 			if s == 0 || step.Level != l.Steps[s-1].Level {
 				if s > 0 {

@@ -69,7 +69,6 @@ func (p *printer) kernel(i int) string {
 	}
 	parallel := hasParallel(k.Body)
 	if !parallel {
-		w.line("(void)nt;")
 		w.line("if (tid != 0)")
 		w.line("    return;")
 	}
@@ -291,7 +290,7 @@ func (w *walker) loop(l *kernel.Loop, instances []instance) {
 func (w *walker) serial(l *kernel.Loop, instances []instance) {
 	before := w.bound
 	if l.Mark == kernel.Serial {
-		w.scopes = append(w.scopes, w.hoist(l.Body, instances))
+		w.scopes = append(w.scopes, w.hoist(l.Body, instances, 1))
 		defer func() { w.scopes = w.scopes[:len(w.scopes)-1] }()
 	}
 	i := w.name(identifier(l.Var))
@@ -391,7 +390,6 @@ func (w *walker) where(s *kernel.Where, instances []instance) {
 		w.open("if (%[1]s >= 0 && %[1]s < %[2]d%[3]s) {", num, s.Extent*s.Div, divides)
 		name := w.name(identifier(s.Var))
 		w.line("const long %s = %s;", name, quotient)
-		w.line("(void)%s;", name)
 		w.bind(group, s.Var, name)
 		w.body(s.Body, group)
 		w.close("")
