@@ -94,3 +94,17 @@ func TestBuildersPanicOnNonsense(t *testing.T) {
 	assert.Panics(t, func() { p.SumTo(a, []int{2}) })
 	assert.Len(t, p.Nodes, 2)
 }
+
+func TestBroadcast(t *testing.T) {
+	shape := func(batch bool, dims ...int) Type { return Type{Batch: batch, Shape: dims} }
+	for _, c := range []struct{ a, b, want Type }{
+		{shape(false), shape(true), shape(true)},
+		{shape(true, 4, 1, 3), shape(false, 2, 1), shape(true, 4, 2, 3)},
+		{shape(false, 3), shape(true, 5, 3), shape(true, 5, 3)},
+		{shape(false, 1), shape(false, 7), shape(false, 7)},
+	} {
+		assert.True(t, c.want.Equal(Broadcast(c.a, c.b)), "%v with %v", c.a, c.b)
+		assert.True(t, c.want.Equal(Broadcast(c.b, c.a)), "%v with %v", c.b, c.a)
+	}
+	assert.Panics(t, func() { Broadcast(shape(true, 2, 3), shape(true, 2)) })
+}
