@@ -123,7 +123,7 @@ func (s *Split) ahead(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 		}
 		for b := range promised {
 			for range b.N {
-				err := ctx.Err()
+				var err error
 				select {
 				case err = <-b.done:
 				case <-ctx.Done():
