@@ -205,3 +205,10 @@ func BenchmarkElementwise(b *testing.B) {
 			store(1, "32*i+l+16", set, ex("$0", theVar("c"))), store(1, "32*i+l+24", set, ex("$0", theVar("d")))))}}}}
 	b.Run("normal", func(b *testing.B) { bench(b, noise, 1) })
 }
+
+// BenchmarkLevels is what a step costs beside its kernels: one call, and a barrier for each of 20 levels.
+func BenchmarkLevels(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("threads%d", threads), func(b *testing.B) { bench(b, chain(20, 2), threads) })
+	}
+}
