@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"bnetc/lang/diag"
+)
+
+type checkCmd struct {
+	Files        []string `arg:"" help:"Programs." placeholder:"FILE.bnet"`
+	Plausibility bool     `help:"Add the biological-plausibility report."`
+	Set          []string `help:"Change a setting of the program; repeatable." placeholder:"PATH=VALUE" sep:"none"`
+	JSON         bool     `name:"json" help:"Diagnostics as JSON on standard output."`
+}
+
+func (checkCmd) Help() string {
+	return "Example: bnetc check --plausibility examples/mnist_fc_sdtp_parallel.bnet"
+}
+
+func (c *checkCmd) Run() error {
+	failed := false
+	all := []any{}
+	for _, file := range c.Files {
+		var l diag.List
+		p := checkInto(file, c.Set, &l)
+		failed = failed || p == nil
+		if c.JSON {
+			for _, d := range l.Items() {
+				all = append(all, d.JSON())
+			}
+		} else {
+			l.Render(os.Stderr)
+		}
+		if p != nil && c.Plausibility {
+			if len(c.Files) > 1 {
+				fmt.Printf("%s\n\n", file)
+			}
+			fmt.Println(p.Report.String())
+		}
+	}
+	if c.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(all); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return diagnosed
+	}
+	return nil
+}

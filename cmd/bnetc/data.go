@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"os"
+
+	"bnetc/dataset"
+	"bnetc/lang/check"
+	"bnetc/runtime"
+)
+
+// openData opens what a program trains on.
+func openData(p *check.Program, dir string) (*dataset.Data, error) {
+	if dir == "" {
+		dir = os.Getenv("BNET_DATA")
+	}
+	outputs := 0
+	if !p.TargetIsInput {
+		outputs = p.Layers[len(p.Layers)-1].Shape.Units()
+	}
+	spec := dataset.Spec{Name: p.Train.Data, Files: p.Train.Files, H: p.Input.H, W: p.Input.W, C: p.Input.C, Outputs: outputs,
+		Strict: p.Train.Strict, Augment: stream(p.Train.Seed, "augment")}
+	for _, s := range p.Train.Steps {
+		spec.Steps = append(spec.Steps, dataset.Step{Name: s.Name, Args: s.Args, Word: s.Word})
+	}
+	return dataset.Open(spec, dir)
+}
+
+// split shows a dataset's split to the runtime.
+type split struct{ *dataset.Split }
+
+func (s split) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*runtime.Batch, error] {
+	return func(yield func(*runtime.Batch, error) bool) {
+		for b, err := range s.Split.Batches(ctx, dataset.Pass{Index: index, Batch: batch, Epoch: epoch, Training: training}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&runtime.Batch{X: b.X, Label: b.Label, Weight: b.Weight, N: b.N}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// shuffler gives the order of an epoch.
+func shuffler(seed uint64) func(n, epoch int) []int {
+	rand := stream(seed, "shuffle")
+	return func(n, epoch int) []int { return dataset.Shuffle(n, epoch, rand) }
+}

@@ -1,0 +1,84 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"bnetc/backend"
+	"bnetc/ir/kernel"
+	"bnetc/runtime/safetensors"
+)
+
+// A position is where a run stands between two steps: with the tensors of a checkpoint, everything that a resumed run needs to go on as if it
+// had never stopped.
+type position struct {
+	Step    uint64         `json:"step"`  // updates made
+	Epoch   int            `json:"epoch"` // epochs finished
+	InEpoch int            `json:"in_epoch"`
+	Samples int            `json:"samples"` // of the epoch under way
+	Updates map[string]int `json:"updates"` // by optimizer group
+	Seed    uint64         `json:"seed"`
+	Best    float64        `json:"best"`    // the least test error so far; negative before the first
+	Metrics int64          `json:"metrics"` // bytes of metrics.jsonl that belong to this position
+	Hash    string         `json:"program"`
+}
+
+// A checkpoint is one file, and replaced by a rename: whatever moment a run dies at, there is the old one or the new one.
+func checkpointPath(dir, which string) string {
+	return filepath.Join(dir, "checkpoint", which+".safetensors")
+}
+
+const positionKey = "bnetc.position"
+
+// writeCheckpoint saves parameters, optimizer states and running sums with the position.
+func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position) error {
+	tensors, err := tensorsOf(p, m, kernel.Weight, kernel.State, kernel.Metric)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(path, tensors, map[string]string{positionKey: string(text)})
+}
+
+// readCheckpoint restores a machine and gives the position.
+func readCheckpoint(path string, p *kernel.Plan, m backend.Machine) (position, error) {
+	var at position
+	f, err := safetensors.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return at, &ParamError{fmt.Sprintf("%s: there is no checkpoint to resume from", path)}
+	}
+	if err != nil {
+		return at, err
+	}
+	if err := json.Unmarshal([]byte(f.Metadata[positionKey]), &at); err != nil {
+		return at, &ParamError{fmt.Sprintf("%s: not a checkpoint: its metadata holds no position (%v)", path, err)}
+	}
+	held := map[string]safetensors.Tensor{}
+	for _, t := range f.Tensors {
+		held[t.Name] = t
+	}
+	for _, kind := range []kernel.BufferKind{kernel.Weight, kernel.State, kernel.Metric} {
+		for _, t := range fileTensors(p, kind) {
+			have, ok := held[t.name]
+			if !ok || !sameShape(have.Shape, t.shape) {
+				return at, &ParamError{fmt.Sprintf("%s: the checkpoint is of another program: %s should have shape %v", path, t.name, t.shape)}
+			}
+			if err := t.write(m, have.Data); err != nil {
+				return at, err
+			}
+		}
+	}
+	return at, nil
+}
+
+// LoadCheckpoint writes the parameters of a run's best or latest checkpoint into a machine.
+func LoadCheckpoint(dir, which string, p *kernel.Plan, m backend.Machine) error {
+	_, err := readCheckpoint(checkpointPath(dir, which), p, m)
+	return err
+}

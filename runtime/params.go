@@ -1,0 +1,186 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"bnetc/backend"
+	"bnetc/ir"
+	"bnetc/ir/kernel"
+	"bnetc/runtime/safetensors"
+)
+
+// A fileTensor is a tensor of a parameter file: one buffer, or several side by side (the parts of a composite inverse).
+type fileTensor struct {
+	name   string
+	shape  []int
+	pieces []piece
+}
+
+type piece struct{ buffer, offset, columns int }
+
+// fileTensors lists the tensors of a plan's buffers of one kind, in the plan's order.
+func fileTensors(p *kernel.Plan, kind kernel.BufferKind) []*fileTensor {
+	var list []*fileTensor
+	byName := map[string]*fileTensor{}
+	for i, b := range p.Buffers {
+		if b.Kind != kind {
+			continue
+		}
+		if b.Init == nil || b.Init.Of == "" {
+			shape := b.Shape
+			if b.Init != nil && b.Init.Shape != nil {
+				shape = b.Init.Shape
+			}
+			list = append(list, &fileTensor{name: b.Name, shape: shape, pieces: []piece{{buffer: i, columns: shape[len(shape)-1]}}})
+			continue
+		}
+		t := byName[b.Init.Of]
+		if t == nil {
+			shape := slices.Clone(b.Init.Shape)
+			shape[len(shape)-1] = b.Init.Columns
+			t = &fileTensor{name: b.Init.Of, shape: shape}
+			byName[b.Init.Of] = t
+			list = append(list, t)
+		}
+		t.pieces = append(t.pieces, piece{i, b.Init.Offset, b.Init.Shape[len(b.Init.Shape)-1]})
+	}
+	return list
+}
+
+func (t *fileTensor) elements() int {
+	n := 1
+	for _, d := range t.shape {
+		n *= d
+	}
+	return n
+}
+
+// read collects a tensor from a machine.
+func (t *fileTensor) read(m backend.Machine) ([]float32, error) {
+	out := make([]float32, t.elements())
+	width := t.shape[len(t.shape)-1]
+	for _, p := range t.pieces {
+		part := make([]float32, len(out)/width*p.columns)
+		if err := m.Read(p.buffer, part); err != nil {
+			return nil, err
+		}
+		for row := range len(out) / width {
+			copy(out[row*width+p.offset:][:p.columns], part[row*p.columns:])
+		}
+	}
+	return out, nil
+}
+
+// write spreads a tensor over a machine's buffers.
+func (t *fileTensor) write(m backend.Machine, data []float32) error {
+	width := t.shape[len(t.shape)-1]
+	for _, p := range t.pieces {
+		part := make([]float32, len(data)/width*p.columns)
+		for row := range len(data) / width {
+			copy(part[row*p.columns:][:p.columns], data[row*width+p.offset:])
+		}
+		if err := m.Write(p.buffer, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// initialize draws every parameter from the generator and clears the rest.
+func initialize(p *kernel.Plan, m backend.Machine, seed uint64) error {
+	for i, b := range p.Buffers {
+		if b.Kind == kernel.Temp || b.Kind == kernel.Input || b.Kind == kernel.Setting {
+			continue
+		}
+		d := make([]float32, b.Elements())
+		if b.Init != nil && (b.Kind == kernel.Weight || b.Kind == kernel.Constant) {
+			in := ir.Initial{Kind: b.Init.Kind, Scale: b.Init.Scale, FanIn: b.Init.FanIn, FanOut: b.Init.FanOut, Stream: b.Init.Stream}
+			if b.Init.Of != "" {
+				in.Own, in.Columns, in.Offset = b.Init.Shape[len(b.Init.Shape)-1], b.Init.Columns, b.Init.Offset
+			}
+			if err := ir.FillInit(d, seed, in); err != nil {
+				return err
+			}
+		}
+		if err := m.Write(i, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A ParamError is a parameter file that does not fit the program.
+type ParamError struct{ Text string }
+
+func (e *ParamError) Error() string { return e.Text }
+
+// LoadParams writes the tensors of a file into a machine; the file may hold any subset of the parameters.
+func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
+	f, err := safetensors.Read(path)
+	if err != nil {
+		return err
+	}
+	known := map[string]*fileTensor{}
+	var expected []string
+	for _, t := range fileTensors(p, kernel.Weight) {
+		known[t.name] = t
+		expected = append(expected, fmt.Sprintf("%s %v", t.name, t.shape))
+	}
+	var wrong []string
+	for _, t := range f.Tensors {
+		k := known[t.Name]
+		switch {
+		case k == nil:
+			wrong = append(wrong, fmt.Sprintf("no parameter is named %s", t.Name))
+		case !sameShape(k.shape, t.Shape):
+			wrong = append(wrong, fmt.Sprintf("%s has shape %v, not %v", t.Name, k.shape, t.Shape))
+		}
+	}
+	if len(wrong) > 0 {
+		sort.Strings(wrong)
+		return &ParamError{fmt.Sprintf("%s does not fit this program: %s\nexpected: %s", path, strings.Join(wrong, "; "), strings.Join(expected, ", "))}
+	}
+	for _, t := range f.Tensors {
+		if err := known[t.Name].write(m, t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameShape compares shapes; extents of 1 in front count for nothing.
+func sameShape(a, b []int) bool {
+	trim := func(s []int) []int {
+		for len(s) > 1 && s[0] == 1 {
+			s = s[1:]
+		}
+		return s
+	}
+	return slices.Equal(trim(a), trim(b))
+}
+
+// SaveParams writes a machine's parameters to a file.
+func SaveParams(path string, p *kernel.Plan, m backend.Machine) error {
+	tensors, err := tensorsOf(p, m, kernel.Weight)
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(path, tensors, map[string]string{"program": p.Name})
+}
+
+func tensorsOf(p *kernel.Plan, m backend.Machine, kinds ...kernel.BufferKind) ([]safetensors.Tensor, error) {
+	var out []safetensors.Tensor
+	for _, kind := range kinds {
+		for _, t := range fileTensors(p, kind) {
+			d, err := t.read(m)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, safetensors.Tensor{Name: t.name, Shape: t.shape, Data: d})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,85 @@
+// Package runtime feeds batches to a machine, evaluates, and keeps what a run leaves behind: metrics, checkpoints, reports. It knows plans and
+// settings by name; no rule, no layer kind, and no backend beyond the interface.
+package runtime
+
+import (
+	"context"
+	"iter"
+
+	"bnetc/backend"
+	"bnetc/ir/kernel"
+)
+
+// A Batch is rows of samples: X [rows, units], Label [rows, outputs], Weight [rows] (1 for a sample, 0 for padding), the first N of them samples.
+type Batch struct {
+	X, Label, Weight []float32
+	N                int
+}
+
+// A Split is samples that can be visited in any order.
+type Split interface {
+	Len() int
+	// Batches visits index in batches of the given size; the last one may be short. epoch and training steer augmentation.
+	Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error]
+}
+
+// A Setting is a named number.
+type Setting struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+// A Group is the parameters that one optimizer moves: "forward" or "inverse".
+type Group struct {
+	Name      string
+	Optimizer string
+	Hyper     []Setting
+	Decay     string
+}
+
+// A Program is what a run needs to know of a compiled program.
+type Program struct {
+	Name        string // of the network
+	Source      string // the program's text with every default written out
+	Hash        string // of the source and the target's code
+	Plan        *kernel.Plan
+	ForBatch    func(batch int) (*kernel.Plan, error) // the same program for another batch size, for a short last batch
+	Params      []Setting                             // the rule's parameters
+	Groups      []Group
+	Alternating bool
+	Classes     int // 0 where the target is not a class
+	LabelIsX    bool
+	Epochs      int
+	Seed        uint64
+	KeepLast    bool
+	LogEvery    int
+	Notes       []Note // for the report: plausibility and the like
+}
+
+// A Note is a titled text of the report.
+type Note struct{ Title, Text string }
+
+// Options are what a command says of one run.
+type Options struct {
+	Backend   backend.Backend
+	Target    string // for the record: cpu, reference
+	Device    string
+	Dir       string // the run folder
+	Init      string // a safetensors file of initial parameters, or ""
+	NoShuffle bool
+	Steps     int // stop after so many updates; 0: none
+	Resume    bool
+	Save      string // where the final parameters go besides the checkpoint
+	Shuffle   func(n, epoch int) []int
+	Train     Split
+	Test      Split
+	Log       Log
+}
+
+// A Log is told what happens.
+type Log interface {
+	Start(epoch, epochs, steps int)
+	Step(done int)
+	Epoch(row *EpochRow)
+	Say(text string)
+}
