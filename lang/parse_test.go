@@ -52,7 +52,7 @@ func TestAll(t *testing.T) {
 	if b.Len() > 0 {
 		t.Fatal(b.String())
 	}
-	if len(f.Networks) != 1 || len(f.Networks[0].Layers) != 7 || len(f.Rules[0].Statements) != 12 || len(f.Measures) != 1 || len(f.Trains[0].Settings) != 9 {
+	if len(f.Networks) != 1 || len(f.Networks[0].Layers) != 7 || len(f.Rules[0].Statements) != 12 || len(f.Measures) != 1 || len(f.Trains[0].Settings) != 8 {
 		t.Fatalf("%+v %+v", f, f.Rules[0].Statements)
 	}
 }
