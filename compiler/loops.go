@@ -16,6 +16,7 @@ type walk struct {
 	dims   []kernel.Index // the position along each dimension of the written tensor
 	shape  []int          // of the written tensor, flattened where the relation is dense
 	tile   int            // the loop that is cut into register tiles: the last
+	whole  bool           // each dimension is one loop
 	guards []kernel.Where // that the written position needs (ragged tiles)
 }
 
@@ -85,7 +86,10 @@ func writtenSide(r *ir.Relation, role ir.Role) (written, read []ir.Index, writte
 // A dimLoop is a loop over part of one dimension of the written tensor: an axis of the relation, or the whole dimension where windows overlap.
 type dimLoop struct{ dim, axis, extent, coef int }
 
-func dimLoops(r *ir.Relation, role ir.Role) (loops []dimLoop) {
+func dimLoops(r *ir.Relation, role ir.Role) []dimLoop { return cutLoops(r, role, false) }
+
+// cutLoops is dimLoops; with whole, a dimension is never cut into the axes that make it up.
+func cutLoops(r *ir.Relation, role ir.Role, whole bool) (loops []dimLoop) {
 	written, _, shape, _ := writtenSide(r, role)
 	uses := r.Uses(role)
 	for d, x := range written {
@@ -98,7 +102,7 @@ func dimLoops(r *ir.Relation, role ir.Role) (loops []dimLoop) {
 			}
 		}
 		// A window that strides over positions, or padding, leaves some of the dimension untouched: it is walked whole too.
-		if role == ir.Transpose && (x.Const != 0 || !covers(own, shape[d])) {
+		if role == ir.Transpose && (x.Const != 0 || !covers(own, shape[d])) || whole && len(own) != 1 {
 			overlap = true
 		}
 		if overlap {
@@ -170,7 +174,7 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 	s := &source{rel: r, role: role, position: make([]kernel.Index, len(r.Axes))}
 	written, read, shape, readShape := writtenSide(r, role)
 	placed := make([]bool, len(r.Axes))
-	loops := dimLoops(r, role)
+	loops := cutLoops(r, role, w.whole)
 	for i, l := range loops {
 		if l.axis >= 0 {
 			s.position[l.axis], placed[l.axis] = v(w.loops[i].Var), true

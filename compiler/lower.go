@@ -19,6 +19,7 @@ func lower(p *check.Program, batch int) *tensor.Program {
 		Program: tensor.New(p.Name, batch), source: p,
 		params: map[string]*tensor.Node{}, settings: map[string]*tensor.Node{}, draws: map[int]*tensor.Node{},
 		values: map[*check.Value]value{}, relations: map[*check.Map][]*ir.Relation{},
+		masks: map[*check.Layer]*tensor.Node{},
 	}
 	lo.Alternating = p.Schedule == check.Alternating && p.Inverse.Name != ""
 	lo.forward()
@@ -48,6 +49,9 @@ type lowering struct {
 	draws     map[int]*tensor.Node
 	values    map[*check.Value]value
 	relations map[*check.Map][]*ir.Relation
+	masks     map[*check.Layer]*tensor.Node // of dropout
+	// evaluating says that layers are applied as in evaluation: dropout lets everything through.
+	evaluating bool
 }
 
 func (lo *lowering) at(pass, from string) { lo.Pass, lo.From = pass, from }
@@ -82,14 +86,19 @@ func (lo *lowering) forward() {
 	lo.x = lo.Input("x", tensor.Type{Batch: true, Shape: dims(p.Input)})
 	last := p.Layers[len(p.Layers)-1]
 	lo.label = lo.Input("label", tensor.Type{Batch: true, Shape: dims(last.Shape)})
+	lo.activities("")
+}
+
+// activities computes a[l] and h[l] of every layer.
+func (lo *lowering) activities(prefix string) {
 	lo.h, lo.a = []value{{lo.x}}, []value{nil}
-	for _, layer := range p.Layers {
+	for _, layer := range lo.source.Layers {
 		lo.at("forward", layer.Name)
 		a := lo.pre(layer, lo.h[layer.Index-1])
 		if layer.F != nil {
-			lo.named("a."+layer.Name, a)
+			lo.named(prefix+"a."+layer.Name, a)
 		}
-		h := lo.named("h."+layer.Name, lo.activate(layer, a))
+		h := lo.named(prefix+"h."+layer.Name, lo.activate(layer, a))
 		lo.a, lo.h = append(lo.a, a), append(lo.h, h)
 	}
 }
@@ -103,8 +112,13 @@ func (lo *lowering) pre(layer *check.Layer, u value) value {
 		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
 		sum := lo.Linear(rel, ir.Apply, lo.ones(1), u[0])
 		return value{lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), sum)}
-	case check.Flatten, check.Dropout:
+	case check.Flatten:
 		return u
+	case check.Dropout:
+		if lo.evaluating {
+			return u
+		}
+		return value{lo.drop(layer, u[0])}
 	}
 	a := value{lo.affine(layer.F, u)}
 	if layer.Aux != nil {
@@ -383,6 +397,11 @@ func (lo *lowering) evaluation() {
 	lo.at("update", "task loss")
 	loss := lo.loss(lo.a[last][0])
 	lo.sum("train.loss", "forward", loss)
+	if len(lo.masks) > 0 {
+		lo.evaluating = true
+		lo.activities("whole.")
+		loss = lo.loss(lo.a[last][0])
+	}
 	lo.at("evaluate", "")
 	weight := lo.Input("weight", tensor.Type{Batch: true, Shape: []int{}})
 	add := func(metric string, perSample *tensor.Node) {

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"bnetc/ir"
@@ -41,6 +42,9 @@ func (lo *lowering) expr(e *check.Expr) value {
 	case check.Operate:
 		return value{lo.operate(e.Map, lo.weights(e.Map), lo.expr(e.Args[0]))}
 	case check.Transpose:
+		if e.Map == nil || e.Map.Weight == "" {
+			return value{lo.weightless(lo.source.Layers[e.Layer-1], lo.expr(e.Args[0])[0])}
+		}
 		return lo.transpose(e.Map, lo.weights(e.Map), lo.expr(e.Args[0]))
 	case check.SignOperate:
 		return value{lo.operate(e.Map, lo.signs(e.Map), lo.expr(e.Args[0]))}
@@ -143,7 +147,7 @@ func (lo *lowering) apply(e *check.Expr) value {
 func (lo *lowering) exact(layer *check.Layer, u value) value {
 	du := value{lo.jacobian(layer.Function, lo.a[layer.Index][0], lo.h[layer.Index][0], u[0])}
 	if layer.F == nil {
-		return du
+		return value{lo.weightless(layer, du[0])}
 	}
 	out := lo.transpose(layer.F, lo.weights(layer.F), du)
 	if layer.Aux != nil && len(u) > 1 {
@@ -173,6 +177,36 @@ func (lo *lowering) transpose(m *check.Map, weights value, u value) value {
 		out = append(out, lo.Linear(rel, role, weights[i], u[0]))
 	}
 	return out
+}
+
+// weightless is the adjoint of a layer without weights, at its current activities: pooling sends back to where it read from, dropout through
+// the units that it let through.
+func (lo *lowering) weightless(layer *check.Layer, u *tensor.Node) *tensor.Node {
+	below := lo.h[layer.Index-1][0]
+	switch layer.Kind {
+	case check.MaxPool:
+		return lo.MaxPoolGradient(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), below, lo.h[layer.Index][0], u)
+	case check.AveragePool:
+		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
+		return lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), lo.Linear(rel, ir.Transpose, lo.ones(1), u))
+	case check.Dropout:
+		return lo.drop(layer, u)
+	}
+	return u
+}
+
+// drop silences units with the layer's rate and scales the others up, so that the mean stays: the same units wherever the layer is applied in a step.
+// The threshold on a normal number is the rate's quantile.
+func (lo *lowering) drop(layer *check.Layer, u *tensor.Node) *tensor.Node {
+	mask := lo.masks[layer]
+	if mask == nil {
+		draw := lo.Random(ir.Stream("dropout "+layer.Name), u.Type)
+		quantile := math.Sqrt2 * math.Erfinv(2*layer.Rate-1)
+		mask = lo.Map(ir.Call(ir.OpSelect, ir.Call(ir.OpLess, ir.Num(quantile), ir.In(0)), ir.Num(1/(1-layer.Rate)), ir.Num(0)), draw)
+		mask.Name = "mask." + layer.Name
+		lo.masks[layer] = mask
+	}
+	return lo.Map(expr("$0 * $1"), mask, u)
 }
 
 func (lo *lowering) signs(m *check.Map) value {

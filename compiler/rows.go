@@ -37,10 +37,15 @@ type stage struct {
 
 // loopShape is the units that computing a node walks over: a reduction walks its operand's.
 func loopShape(n *tensor.Node) []int {
-	if n.Op == tensor.Reduce && n.Kind != tensor.MaxWindow {
+	if n.Op == tensor.Reduce && !windowed(n) {
 		return n.Args[0].Type.Shape
 	}
 	return n.Type.Shape
+}
+
+// windowed tells whether a node reads its operand at other units than its own: pooling and its adjoint.
+func windowed(n *tensor.Node) bool {
+	return n.Op == tensor.Reduce && (n.Kind == tensor.MaxWindow || n.Kind == tensor.ToMaxWindow)
 }
 
 // stages puts the nodes of a group, in order, into as few loops as their dependences allow: a node goes into the first stage behind
@@ -55,7 +60,7 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 			if !in {
 				continue
 			}
-			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !sameShape(loopShape(n), all[s].shape) || n.Op == tensor.Reduce && n.Kind == tensor.MaxWindow {
+			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !sameShape(loopShape(n), all[s].shape) || windowed(n) {
 				s++
 			}
 			earliest = max(earliest, s)
@@ -103,7 +108,7 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 	sums := element{b: b, vars: vars}
 	for _, n := range s.nodes {
 		random = random || n.Op == tensor.Random
-		if n.Op == tensor.Reduce && n.Kind != tensor.MaxWindow {
+		if n.Op == tensor.Reduce && !windowed(n) {
 			name := sums.define(n)
 			switch n.Kind {
 			case tensor.SumUnits:
@@ -167,7 +172,7 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 }
 
 // lowest starts a running maximum.
-const lowest = -3.4028234663852886e38
+const lowest float64 = -3.4028234663852886e38
 
 func inStage(s *stage, n *tensor.Node) bool {
 	for _, m := range s.nodes {
@@ -208,17 +213,27 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 	return nil // a draw: its variable is defined with its block of four
 }
 
-// pool is the largest input of one window.
+// pool is the largest input of one window, or, for its adjoint, the sum over the windows that an input was the largest of.
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
-	w := &walk{shape: n.Type.Shape, dims: e.dims}
-	loops := dimLoops(n.Rel, ir.Apply)
-	for _, l := range loops {
+	role, start := ir.Apply, lowest
+	if n.Kind == tensor.ToMaxWindow {
+		role, start = ir.Transpose, 0
+	}
+	w := &walk{shape: n.Type.Shape, dims: e.dims, whole: true}
+	for _, l := range cutLoops(n.Rel, role, true) {
 		w.loops = append(w.loops, kernel.Loop{Var: fmt.Sprintf("u%d", l.dim), Extent: l.extent})
 	}
-	s := newSource(w, n.Rel, ir.Apply)
-	read := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(load(b.inLanes(n.Args[0]), v("nb"), s.operand, b.lane()))}
-	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: number(lowest)}}, inGuards(s.reduce, s.guards, []kernel.Stmt{read})...)
+	s := newSource(w, n.Rel, role)
+	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
+		return load(b.inLanes(a), v("nb"), unit, b.lane())
+	}
+	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
+	if n.Kind == tensor.ToMaxWindow {
+		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
+			Operands: []kernel.Operand{at(n.Args[0], e.unit), at(n.Args[1], s.operand), at(n.Args[2], s.operand)}}}
+	}
+	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: number(start)}}, inGuards(s.reduce, s.guards, []kernel.Stmt{add})...)
 }
 
 // inFours walks the flat units four at a time, with one draw of four numbers for each Random of the stage.

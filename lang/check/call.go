@@ -51,7 +51,7 @@ func (in *instance) operator(e *lang.Expr, env scope) (operator, bool) {
 			if !ok {
 				return o, false
 			}
-			if o.m == nil || o.m.Exact {
+			if o.m != nil && o.m.Exact {
 				in.fail("not-a-map", e.Args[0].Span, quote(e.Args[0].Span.Text())+" has no weights to transpose").Also(in.p.Layers[o.layer-1].Span, "this layer")
 				return o, false
 			}
@@ -62,7 +62,7 @@ func (in *instance) operator(e *lang.Expr, env scope) (operator, bool) {
 				o.op = SignTranspose
 			}
 			o.from, o.to = o.to, o.from
-			if o.m.Kind == ForwardMap && o.from.Kind == Composite {
+			if o.m != nil && o.m.Kind == ForwardMap && o.from.Kind == Composite {
 				o.from = Space{Kind: Activity, Layer: o.layer} // the classes' weights alone
 			}
 			return o, true

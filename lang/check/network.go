@@ -339,7 +339,7 @@ func poolShape(c *checker, d *lang.Layer, in Shape) (Connectivity, Shape, bool) 
 }
 
 func flattenShape(c *checker, d *lang.Layer, in Shape) (Connectivity, Shape, bool) {
-	return Connectivity{}, Shape{1, 1, in.Units()}, true
+	return Connectivity{}, in, true // `all` sees its units in row-major order whatever their shape
 }
 
 func sameShapeAs(c *checker, d *lang.Layer, in Shape) (Connectivity, Shape, bool) {

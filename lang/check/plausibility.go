@@ -132,6 +132,9 @@ func (t *tracer) trace(e *Expr) {
 	case Ref:
 		t.trace(e.Value.Expr)
 	case Transpose, SignTranspose, SignOperate:
+		if e.Map == nil {
+			break // pooling: no weights
+		}
 		if e.Map.Kind == ForwardMap || e.Map.Kind == InverseMap && !e.Map.Fixed {
 			what := "the weights of "
 			if e.Op != Transpose {

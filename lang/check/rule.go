@@ -328,7 +328,7 @@ func (in *instance) addMap(name lang.Name, l int, m *Map) {
 	}
 	m.Name = in.nameOf(name.Text, l)
 	in.maps[name.Text][l] = m
-	if !m.Exact {
+	if !m.Exact && m.Weight != "" {
 		in.p.Maps = append(in.p.Maps, m)
 	}
 }
@@ -427,11 +427,13 @@ func (in *instance) feedback(s *lang.Statement, env scope) {
 			in.fail("bad-declaration", s.Span, "feedback is like a layer of the same index").Hint("feedback B[l] like f[l]   for l in 2..last")
 			return
 		}
+		m.Kind = FeedbackLike
 		if layer.F == nil {
-			in.fail("not-a-map", s.Span, layer.Name+" has no weights that feedback could be like").Also(layer.Span, "the layer")
+			m.Weight = "" // pooling: what comes back goes the way that it went forward
+			in.addMap(s.Left.Name, l, m)
 			return
 		}
-		m.Kind, m.Conn = FeedbackLike, layer.F.Conn
+		m.Conn = layer.F.Conn
 	} else {
 		from, ok := in.index(s.FromIndex, env)
 		to, ok2 := in.index(s.ToIndex, env)
