@@ -55,7 +55,22 @@ func (b *Backend) compile(ctx context.Context, plan *kernel.Plan) (form, error) 
 		}
 		f.ISA = b.ISA
 	}
-	return compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+	c, err := findCompiler()
+	if err != nil {
+		return form{}, err
+	}
+	index, err := c.index(plan, f)
+	if err != nil {
+		return form{}, err
+	}
+	if made, ok := index.find(c, f.ISA); ok {
+		return made, nil
+	}
+	made, err := compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+	if err == nil {
+		index.keep(made.manifest.Hash)
+	}
+	return made, err
 }
 
 // compileFor gives a C file compiled for an instruction set.

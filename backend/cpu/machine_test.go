@@ -188,7 +188,7 @@ func TestCache(t *testing.T) {
 	require.Len(t, libraries(), 2)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 4, "two C files, two libraries, no work left lying about")
+	require.Len(t, entries, 6, "two index entries, two C files, two libraries, no work left lying about")
 }
 
 func TestProfile(t *testing.T) {
