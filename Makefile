@@ -17,7 +17,7 @@ test: setup ## all tests
 	go test ./...
 
 golden:   ## rewrite the golden files, then read the diff
-	go test ./... -update
+	go test $$(go list -f '{{$$p := .ImportPath}}{{range .TestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}{{range .XTestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}' ./...) -update
 	git diff --stat
 
 race:     ## the race detector over the suite
