@@ -1,0 +1,38 @@
+package vulkan
+
+// A Shader is one kernel as a SPIR-V compute module, and what the host must know to run it: one dispatch of Groups workgroups, with
+// storage buffer i of descriptor set 0 bound to the memory that Bindings[i] names.
+type Shader struct {
+	Name     string
+	Words    []uint32
+	Text     string // the same module in assembly form, which spirv-as reads
+	Bindings []Binding
+	Groups   [3]int // workgroups to dispatch
+	Local    int    // invocations of a workgroup, along x
+}
+
+// A Binding is the memory that a shader sees as one storage buffer: Count floats from the First one of a plan's buffer on. Where the device
+// offers a kernel too few storage buffers, it reaches over buffers that lie behind that one in the same memory.
+type Binding struct {
+	Buffer       int // index into Plan.Buffers
+	First, Count int // floats
+	Written      bool
+}
+
+// Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Local, Shared and Subgroup.
+type Limits struct {
+	Buffers  int   // storage buffers of a stage: maxPerStageDescriptorStorageBuffers, at least 4
+	Range    int64 // bytes of one of them: maxStorageBufferRange, at least 128 MiB
+	Align    int   // bytes that a binding's place in memory is a multiple of: minStorageBufferOffsetAlignment
+	Groups   int   // workgroups along one dimension: the least of maxComputeWorkGroupCount, at least 65535
+	Local    int   // invocations of a workgroup
+	Shared   int   // bytes of workgroup memory: at least 16384
+	Subgroup int   // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
+}
+
+// A layout says where in the device's memory the buffers of a plan begin: in floats, behind the start of one of the pieces of memory that the host allocates.
+// A binding reaches over buffers of one piece alone.
+type layout struct {
+	piece []int // of each buffer
+	first []int // of each buffer
+}
