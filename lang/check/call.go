@@ -95,7 +95,7 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 			in.fail("index-out-of-range", e.Span, fmt.Sprintf("there is no f[%d]: layers are 1 to %d", l, in.last()))
 			return operator{}, false
 		}
-		return operator{Apply, in.p.Layers[l-1].F, l, in.below(l), in.activity(l)}, true
+		return operator{Apply, in.p.Layers[l-1].F, l, in.below(l), in.p.activity(l)}, true
 	}
 	family := in.maps[n]
 	if family == nil {
@@ -114,7 +114,7 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 	}
 	switch m.Kind {
 	case InverseMap:
-		return operator{Apply, m, l, in.activity(l), in.below(l)}, true
+		return operator{Apply, m, l, in.p.activity(l), in.below(l)}, true
 	case FeedbackLike:
 		return operator{Operate, m, l, in.below(l), Space{Kind: Activity, Layer: l}}, true
 	}
@@ -231,7 +231,7 @@ func (in *instance) derivative(e *lang.Expr, env scope) *Expr {
 		in.fail("derivative-of-softmax", e.Span, "soft-max has no derivative by the unit").Hint("gradient(loss, a[last]) is the output's error")
 		return nil
 	}
-	return &Expr{Op: Derivative, Layer: o.layer, Map: o.m, Space: in.activity(o.layer), Span: e.Span}
+	return &Expr{Op: Derivative, Layer: o.layer, Map: o.m, Space: in.p.activity(o.layer), Span: e.Span}
 }
 
 // gradient is of the task loss, and through one layer: by a[last] or h[last-1].
@@ -297,7 +297,7 @@ func (in *instance) outer(e *lang.Expr, env scope, want *Space) *Expr {
 	l := m.Layer.Index
 	to, from := Space{Kind: Activity, Layer: l}, in.below(l)
 	if m.Kind == InverseMap {
-		to, from = in.below(l), in.activity(l)
+		to, from = in.below(l), in.p.activity(l)
 	}
 	x, y := in.expr(e.Args[0], env, &to), in.expr(e.Args[1], env, &from)
 	if x == nil || y == nil {

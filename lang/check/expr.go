@@ -85,14 +85,6 @@ func unique(names []string) []string {
 	return out
 }
 
-// activity is the space of layer l's activities: composite where the output has auxiliary units.
-func (in *instance) activity(l int) Space {
-	if l > 0 && in.p.Layers[l-1].Aux != nil {
-		return Space{Kind: Composite, Layer: l}
-	}
-	return Space{Kind: Activity, Layer: l}
-}
-
 func (in *instance) indexed(e *lang.Expr, env scope) *Expr {
 	n := e.Name.Text
 	l, ok := in.index(e.Args[0], env)
@@ -110,9 +102,9 @@ func (in *instance) indexed(e *lang.Expr, env scope) *Expr {
 			return nil
 		}
 		if n == "a" {
-			return &Expr{Op: Pre, Layer: l, Space: in.activity(l), Span: e.Span}
+			return &Expr{Op: Pre, Layer: l, Space: in.p.activity(l), Span: e.Span}
 		}
-		return &Expr{Op: Activities, Layer: l, Space: in.activity(l), Span: e.Span}
+		return &Expr{Op: Activities, Layer: l, Space: in.p.activity(l), Span: e.Span}
 	case in.values[n] != nil:
 		return in.ref(e, n, l)
 	case n == "f" || in.maps[n] != nil:
@@ -155,7 +147,7 @@ func (in *instance) covered(s *lang.Statement) string {
 	in.each(s, func(env scope) {
 		if s.Left.Kind == lang.IndexExpr {
 			if l, ok := in.index(s.Left.Args[0], env); ok {
-				names = append(names, in.layerText(l))
+				names = append(names, in.p.LayerName(l))
 			}
 		}
 	})
@@ -170,9 +162,9 @@ func (in *instance) rangeText(from, to int) string {
 	case to < from:
 		return "no layer of this network"
 	case to == from:
-		return in.layerText(from)
+		return in.p.LayerName(from)
 	}
-	return in.layerText(from) + " to " + in.layerText(to)
+	return in.p.LayerName(from) + " to " + in.p.LayerName(to)
 }
 
 // solve checks an equation for its layer and appends it to the program's values.
@@ -186,7 +178,7 @@ func (in *instance) solve(name string, d *definition) bool {
 	}
 	x := in.expr(d.stmt.Expr, env, want)
 	if x != nil && d.layer >= 0 && !in.livesIn(x.Space, d.layer) && x.Space.Kind != PerSample {
-		in.wrongSpace(d.stmt.Expr, x.Space, in.activity(d.layer), in.nameOf(name, d.layer)+" belongs to layer "+in.layerText(d.layer)+", and its value does not")
+		in.wrongSpace(d.stmt.Expr, x.Space, in.p.activity(d.layer), in.nameOf(name, d.layer)+" belongs to layer "+in.p.LayerName(d.layer)+", and its value does not")
 		x = nil
 	}
 	if x == nil {
@@ -346,7 +338,7 @@ func (in *instance) composite(e *lang.Expr, env scope) *Expr {
 		in.fail("bad-list", e.Span, "a composite output is its classes, then its auxiliary units").Expected("[label, aux]").Found("[" + in.spaceText(a.Space) + ", " + in.spaceText(b.Space) + "]")
 		return nil
 	}
-	return &Expr{Op: List, Args: []*Expr{a, b}, Space: in.activity(in.last()), Span: e.Span}
+	return &Expr{Op: List, Args: []*Expr{a, b}, Space: in.p.activity(in.last()), Span: e.Span}
 }
 
 // wrongSpace says what was expected and found, in spaces and shapes.
@@ -365,15 +357,15 @@ func (in *instance) spaceText(s Space) string {
 		return "the weights of " + s.Map.Name
 	}
 	if s.Layer < 0 {
-		return "the auxiliary units of " + in.layerText(-s.Layer)
+		return "the auxiliary units of " + in.p.LayerName(-s.Layer)
 	}
 	shape := in.p.Input
 	if s.Layer > 0 {
 		shape = in.p.Layers[s.Layer-1].Shape
 	}
-	text := fmt.Sprintf("a value of layer %s (%s)", in.layerText(s.Layer), shape.Text())
+	text := fmt.Sprintf("a value of layer %s (%s)", in.p.LayerName(s.Layer), shape.Text())
 	if s.Kind == Composite {
-		text = fmt.Sprintf("a value of the composite output %s (%s + %d)", in.layerText(s.Layer), shape.Text(), in.p.Layers[s.Layer-1].Aux.Units)
+		text = fmt.Sprintf("a value of the composite output %s (%s + %d)", in.p.LayerName(s.Layer), shape.Text(), in.p.Layers[s.Layer-1].Aux.Units)
 	}
 	return text
 }

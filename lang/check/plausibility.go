@@ -143,20 +143,20 @@ func (t *tracer) trace(e *Expr) {
 			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s reads %s%s", e.Span.Text(), what, e.Map.Layer.Name)})
 		}
 		if t.isError(e.Args[0]) {
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.layerText(e.Args[0].Space.Layer))})
+			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(e.Args[0].Space.Layer))})
 			if e.Map.Kind == ForwardMap && e.Op == Transpose {
 				t.add(l, taskGradient, Evidence{e.Span, fmt.Sprintf("%s carries the gradient of the task loss", e.Span.Text())})
 			}
 		}
 	case Operate:
 		if t.isError(e.Args[0]) {
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.layerText(e.Args[0].Space.Layer))})
+			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(e.Args[0].Space.Layer))})
 		}
 	case GradLoss:
 		if e.Name != "a" {
-			t.add(l, taskGradient, Evidence{e.Span, fmt.Sprintf("%s is the gradient of the task loss at layer %s", e.Span.Text(), t.in.layerText(l))})
-			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s reads the weights of %s", e.Span.Text(), t.in.layerText(l+1))})
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.layerText(l+1))})
+			t.add(l, taskGradient, Evidence{e.Span, fmt.Sprintf("%s is the gradient of the task loss at layer %s", e.Span.Text(), t.in.p.LayerName(l))})
+			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s reads the weights of %s", e.Span.Text(), t.in.p.LayerName(l+1))})
+			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(l+1))})
 		}
 	case Apply:
 		if e.Map != nil && e.Map.Exact {

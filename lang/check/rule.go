@@ -271,20 +271,15 @@ func (in *instance) define(s *lang.Statement, env scope) {
 var builtin = map[string]bool{"h": true, "a": true, "f": true, "label": true, "aux": true, "loss": true, "last": true}
 
 func (in *instance) nameOf(name string, layer int) string {
-	if layer < 0 {
+	switch {
+	case layer < 0:
 		return name
-	}
-	return name + "[" + in.layerText(layer) + "]"
-}
-
-func (in *instance) layerText(l int) string {
-	if l == 0 {
+	case layer == 0 && name == "h":
 		return "x"
+	case layer == 0:
+		return name + "[0]"
 	}
-	if l > in.last() || l < 0 {
-		return fmt.Sprint(l)
-	}
-	return in.p.Layers[l-1].Name
+	return name + "[" + in.p.LayerName(layer) + "]"
 }
 
 // inverse declares g[l] of f[l]: a map from layer l back to l-1.

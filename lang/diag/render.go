@@ -63,6 +63,13 @@ func (l *List) Render(w io.Writer) {
 	}
 }
 
+// String is what Render prints.
+func (l *List) String() string {
+	var b strings.Builder
+	l.Render(&b)
+	return b.String()
+}
+
 // Render is the diagnostic as people read it: docs/diagnostics.md.
 func (d Diagnostic) Render() string {
 	var b strings.Builder
