@@ -27,3 +27,22 @@ type Machine interface {
 type Missing struct{ What, Remedy string }
 
 func (m *Missing) Error() string { return m.What + "; " + m.Remedy }
+
+// A Keeper is a backend that can write what it made of a plan into a folder, and open it again without compiling. A folder made for a device
+// that this one is not, it makes anew from what it kept, or refuses.
+type Keeper interface {
+	Save(ctx context.Context, plan *kernel.Plan, dir string) error
+	Open(ctx context.Context, dir string) (Machine, *kernel.Plan, error)
+}
+
+// A Profiler is a machine that can tell how long every step of a list takes.
+type Profiler interface {
+	Profile(list string) ([]KernelTime, error)
+}
+
+// A KernelTime is how long a step of a list took.
+type KernelTime struct {
+	Kernel  string
+	Level   int
+	Seconds float64
+}

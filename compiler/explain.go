@@ -194,7 +194,7 @@ func (c *Compilation) explainKernels(b *strings.Builder) {
 			bytes += k.Bytes
 		}
 		w.Flush()
-		fmt.Fprintf(b, "\n  %.1f MFLOP and %s a run\n\n", float64(flops)/1e6, bytesText(bytes))
+		fmt.Fprintf(b, "\n  %.1f MFLOP and %s a run\n\n", float64(flops)/1e6, BytesText(bytes))
 	}
 }
 
@@ -203,6 +203,12 @@ type Memory struct{ Parameters, States, Activities, Inputs int64 }
 
 // Peak is all of it.
 func (m Memory) Peak() int64 { return m.Parameters + m.States + m.Activities + m.Inputs }
+
+// String is the parts and the peak.
+func (m Memory) String() string {
+	return fmt.Sprintf("parameters %s, optimizer state %s, activities %s, inputs %s; peak %s",
+		BytesText(m.Parameters), BytesText(m.States), BytesText(m.Activities), BytesText(m.Inputs), BytesText(m.Peak()))
+}
 
 // MemoryOf adds up a plan's buffers; temporaries count once for the arena they share.
 func MemoryOf(p *kernel.Plan) Memory {
@@ -224,9 +230,7 @@ func MemoryOf(p *kernel.Plan) Memory {
 }
 
 func (c *Compilation) explainMemory(b *strings.Builder) {
-	m := MemoryOf(c.Plan)
-	fmt.Fprintf(b, "memory: parameters %s, optimizer state %s, activities %s, inputs %s; peak %s\n",
-		bytesText(m.Parameters), bytesText(m.States), bytesText(m.Activities), bytesText(m.Inputs), bytesText(m.Peak()))
+	fmt.Fprintf(b, "memory: %s\n", MemoryOf(c.Plan))
 }
 
 // Summary is the numbers of a plan that must not get worse, for golden files: kernels, levels, arithmetic and bytes of each list, and memory.

@@ -65,11 +65,11 @@ func place(p *kernel.Plan, _ *Target) []Remark {
 		total = max(total, offset+size(i))
 		sum += size(i)
 	}
-	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d buffers of %s in %s", len(order), bytesText(4*int64(sum)), bytesText(4*int64(total)))}}
+	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d buffers of %s in %s", len(order), BytesText(4*int64(sum)), BytesText(4*int64(total)))}}
 }
 
-// bytesText is a size for people.
-func bytesText(n int64) string {
+// BytesText is a size for people: 1.21 GiB.
+func BytesText(n int64) string {
 	switch {
 	case n >= 1<<30:
 		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))

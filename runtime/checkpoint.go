@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"bnetc/backend"
@@ -28,8 +29,14 @@ type position struct {
 
 // A checkpoint is one file, and replaced by a rename: whatever moment a run dies at, there is the old one or the new one.
 func checkpointPath(dir, which string) string {
-	return filepath.Join(dir, "checkpoint", which+".safetensors")
+	return filepath.Join(dir, checkpoints, which+".safetensors")
 }
+
+const (
+	checkpoints = "checkpoint" // the folder of both
+	latest      = "latest"
+	best        = "best"
+)
 
 const positionKey = "bnetc.position"
 
@@ -77,8 +84,18 @@ func readCheckpoint(path string, p *kernel.Plan, m backend.Machine) (position, e
 	return at, nil
 }
 
-// LoadCheckpoint writes the parameters of a run's best or latest checkpoint into a machine.
-func LoadCheckpoint(dir, which string, p *kernel.Plan, m backend.Machine) error {
-	_, err := readCheckpoint(checkpointPath(dir, which), p, m)
+// IsRun tells a run folder from others.
+func IsRun(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, checkpoints))
+	return err == nil && info.IsDir()
+}
+
+// LoadBest writes the parameters of a run's best checkpoint into a machine, or those of its latest where no epoch was finished.
+func LoadBest(dir string, p *kernel.Plan, m backend.Machine) error {
+	path := checkpointPath(dir, best)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		path = checkpointPath(dir, latest)
+	}
+	_, err := readCheckpoint(path, p, m)
 	return err
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
+
+	"bnetc/runtime/replace"
 )
 
 // An EpochRow is a row of metrics.jsonl: errors in percent, losses as means over samples.
@@ -167,25 +169,10 @@ func (m *metricsFile) append(row any) error {
 
 func (m *metricsFile) close() { m.file.Close() }
 
-// writeAtomically replaces a file by a rename, so that a reader sees the old one or the new one.
-func writeAtomically(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+// writeText replaces a file whole.
+func writeText(path, text string) error {
+	return replace.File(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 }

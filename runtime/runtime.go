@@ -10,6 +10,12 @@ import (
 	"bnetc/ir/kernel"
 )
 
+// The files of a run folder that others than the runtime look for.
+const (
+	SourceFile = "program.bnet" // the program with every default written out; a bundle has it too
+	ReportFile = "report.html"
+)
+
 // A Batch is rows of samples: X [rows, units], Label [rows, outputs], Weight [rows] (1 for a sample, 0 for padding), the first N of them samples.
 type Batch struct {
 	X, Label, Weight []float32
@@ -47,7 +53,6 @@ type Program struct {
 	Params      []Setting                             // the rule's parameters
 	Groups      []Group
 	Alternating bool
-	Classes     int // 0 where the target is not a class
 	LabelIsX    bool
 	Epochs      int
 	Seed        uint64

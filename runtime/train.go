@@ -35,9 +35,8 @@ func (e *NotFinite) Error() string {
 
 // A Result is how a run ended.
 type Result struct {
-	Epoch *EpochRow // the last one that was evaluated, or nil
-	Dir   string
-	Steps uint64
+	Row   any    // the last row of metrics: an epoch's, or where the run stopped in the middle of one, a step's
+	Steps uint64 // updates made in all
 }
 
 // trainer is one run under way.
@@ -83,12 +82,12 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	return &Result{Epoch: t.last, Dir: opts.Dir, Steps: t.at.Step}, err
+	return &Result{Row: t.last, Steps: t.at.Step}, err
 }
 
 // begin prepares the run folder: fresh, or as the latest checkpoint left it.
 func (t *trainer) begin() error {
-	if err := os.MkdirAll(filepath.Join(t.opts.Dir, "checkpoint"), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(t.opts.Dir, checkpoints), 0o777); err != nil {
 		return fmt.Errorf("making the run folder: %w", err)
 	}
 	if err := initialize(t.prog.Plan, t.machine, t.prog.Seed); err != nil {
@@ -96,7 +95,7 @@ func (t *trainer) begin() error {
 	}
 	var err error
 	if t.opts.Resume {
-		if t.at, err = readCheckpoint(checkpointPath(t.opts.Dir, "latest"), t.prog.Plan, t.machine); err != nil {
+		if t.at, err = readCheckpoint(checkpointPath(t.opts.Dir, latest), t.prog.Plan, t.machine); err != nil {
 			return err
 		}
 		if t.at.Seed != t.prog.Seed {
@@ -111,7 +110,7 @@ func (t *trainer) begin() error {
 				return err
 			}
 		}
-		if err := writeAtomically(filepath.Join(t.opts.Dir, "program.bnet"), []byte(t.prog.Source)); err != nil {
+		if err := writeText(filepath.Join(t.opts.Dir, SourceFile), t.prog.Source); err != nil {
 			return err
 		}
 	}
@@ -125,7 +124,7 @@ func (t *trainer) begin() error {
 		if err := t.metrics.append(t.runRow()); err != nil {
 			return err
 		}
-		return t.checkpoint("latest")
+		return t.checkpoint(latest)
 	}
 	t.opts.Log.Say(fmt.Sprintf("resuming at epoch %d, step %d", t.at.Epoch+1, t.at.Step))
 	return nil
@@ -216,20 +215,20 @@ func (t *trainer) epoch(ctx context.Context, epoch int) error {
 		}
 	}
 	if ctx.Err() != nil && t.at.InEpoch < steps {
-		if err := t.checkpoint("latest"); err != nil {
+		if err := t.checkpoint(latest); err != nil {
 			return err
 		}
 		return Interrupted
 	}
 	if stopped {
-		return t.checkpoint("latest")
+		return t.checkpoint(latest)
 	}
 	seconds := time.Since(start).Seconds()
 	row, err := t.finishEpoch(ctx, epoch, seconds, float64(t.at.Samples-startSamples)/seconds)
 	if err != nil {
 		if ctx.Err() != nil {
 			// Interrupted in evaluation: the checkpoint stands before it, and a resumed run evaluates again.
-			if err := t.checkpoint("latest"); err != nil {
+			if err := t.checkpoint(latest); err != nil {
 				return err
 			}
 			return Interrupted
@@ -247,15 +246,15 @@ func (t *trainer) epoch(ctx context.Context, epoch int) error {
 	}
 	if score := row.score(); t.at.Best < 0 || score < t.at.Best {
 		t.at.Best = score
-		if err := t.checkpoint("best"); err != nil {
+		if err := t.checkpoint(best); err != nil {
 			return err
 		}
 	}
-	if err := t.checkpoint("latest"); err != nil {
+	if err := t.checkpoint(latest); err != nil {
 		return err
 	}
 	t.opts.Log.Epoch(row)
-	return writeAtomically(filepath.Join(t.opts.Dir, "report.html"), []byte(report(t.prog, &t.opts, t.history)))
+	return writeText(filepath.Join(t.opts.Dir, ReportFile), report(t.prog, &t.opts, t.history))
 }
 
 // step makes one update from a batch.

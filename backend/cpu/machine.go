@@ -25,7 +25,11 @@ type Machine struct {
 	form    form
 }
 
-var _ backend.Backend = (*Backend)(nil)
+var (
+	_ backend.Backend  = (*Backend)(nil)
+	_ backend.Keeper   = (*Backend)(nil)
+	_ backend.Profiler = (*Machine)(nil)
+)
 
 // A form is a plan as compiled.
 type form struct {
@@ -166,15 +170,8 @@ func (m *Machine) Run(ctx context.Context, list string) error {
 	return nil
 }
 
-// A KernelTime is how long a step of a list took the slowest of its workers.
-type KernelTime struct {
-	Kernel  string
-	Level   int
-	Seconds float64
-}
-
-// Profile executes a list once and gives the time of each of its steps.
-func (m *Machine) Profile(list string) ([]KernelTime, error) {
+// Profile executes a list once and gives how long each of its steps took the slowest of its workers.
+func (m *Machine) Profile(list string) ([]backend.KernelTime, error) {
 	n, err := m.list(list)
 	if err != nil {
 		return nil, err
@@ -182,9 +179,9 @@ func (m *Machine) Profile(list string) ([]KernelTime, error) {
 	steps := m.plan.Lists[n].Steps
 	times := make([]float64, len(steps)*m.threads+1)
 	m.library.call(n, times)
-	result := make([]KernelTime, len(steps))
+	result := make([]backend.KernelTime, len(steps))
 	for s, step := range steps {
-		result[s] = KernelTime{Kernel: m.plan.Kernels[step.Kernel].Name, Level: step.Level}
+		result[s] = backend.KernelTime{Kernel: m.plan.Kernels[step.Kernel].Name, Level: step.Level}
 		for _, t := range times[s*m.threads : (s+1)*m.threads] {
 			result[s].Seconds = max(result[s].Seconds, t)
 		}

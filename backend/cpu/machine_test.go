@@ -91,7 +91,7 @@ func TestMistakesOfTheCaller(t *testing.T) {
 }
 
 func TestTooLargeForTheMemory(t *testing.T) {
-	if installed() == 0 {
+	if Memory() == 0 {
 		t.Skip("the machine's memory is not known")
 	}
 	plan := chain(1, 4)

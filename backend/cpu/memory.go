@@ -53,7 +53,7 @@ func size(b kernel.Buffer) int {
 func allocate(plan *kernel.Plan) (*memory, error) {
 	offsets, total := place(plan)
 	need := 4*(total+alignment) + hugePage
-	if have := installed(); have > 0 && need > have {
+	if have := Memory(); have > 0 && need > have {
 		return nil, &backend.Missing{
 			What:   fmt.Sprintf("the plan %s needs %s of memory, this machine has %s", plan.Name, gib(need), gib(have)),
 			Remedy: "use a smaller batch (--batch) or network",

@@ -2,7 +2,7 @@
 
 package cpu
 
-// installed gives 0: not known on this system, whose own refusal must do.
-func installed() int { return 0 }
+// Memory gives 0: not known on this system, whose own refusal must do.
+func Memory() int { return 0 }
 
 func adviseHuge([]byte) {}

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"bnetc/backend/cpu"
+	"bnetc/backend"
 	"bnetc/compiler"
 	"bnetc/ir/kernel"
 	"bnetc/runtime"
@@ -18,11 +18,9 @@ import (
 
 type benchCmd struct {
 	source
-	Target  string        `help:"cpu or reference." default:"cpu" placeholder:"NAME"`
-	Threads int           `help:"Workers; all processors by default." placeholder:"N"`
-	Batch   *int          `help:"Samples of a batch." placeholder:"N"`
-	Time    time.Duration `help:"How long to measure." default:"2s"`
-	JSON    bool          `name:"json" help:"One JSON object on standard output."`
+	aim
+	Time time.Duration `help:"How long to measure." default:"2s"`
+	JSON bool          `name:"json" help:"One JSON object on standard output."`
 }
 
 func (benchCmd) Help() string {
@@ -60,37 +58,34 @@ type benchKernel struct {
 }
 
 func (c *benchCmd) Run(ctx context.Context) error {
-	t, err := findTarget(c.Target)
-	if err != nil {
-		return err
-	}
-	if err := mustExist(c.Program); err != nil {
-		return err
-	}
-	set := c.Set
-	if c.Batch != nil {
-		set = append(set, fmt.Sprintf("train.batch=%d", *c.Batch))
-	}
-	p, err := checkProgram(c.Program, set)
+	p, err := c.load()
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	made, err := compiled(p, t, c.Threads)
+	j, err := compile(p, c.Program, c.aim)
 	if err != nil {
 		return err
 	}
-	m, err := runtime.Prepare(ctx, runnable(p, made.Plan, t, c.Threads), t.backend(c.Threads), rand.New(rand.NewPCG(1, 2)).Float32)
+	d, err := j.fit()
+	if err != nil {
+		return err
+	}
+	b, plan, err := j.open(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := runtime.Prepare(ctx, runnable(p, plan, j.target.aim(c.place)), b, rand.New(rand.NewPCG(1, 2)).Float32)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	r := benchResult{Batch: made.Plan.Batch, Threads: c.Threads, Target: t.name, Device: t.device(), PeakBytes: compiler.MemoryOf(made.Plan).Peak(), BuildMS: ms(time.Since(start))}
+	r := benchResult{Batch: plan.Batch, Threads: 1, Target: j.target.name, Device: d.name, PeakBytes: compiler.MemoryOf(plan).Peak(), BuildMS: ms(time.Since(start))}
 	if threads, ok := m.Machine.(interface{ Threads() int }); ok {
 		r.Threads = threads.Threads()
 	}
 	// An alternating program has two kinds of steps: the figure is their mean, as they come in equal numbers.
-	lists := trainingLists(made.Plan)
+	lists := trainingLists(plan)
 	for _, l := range lists {
 		median, least, err := measure(ctx, m, l.Name, c.Time/time.Duration(len(lists)))
 		if err != nil {
@@ -101,11 +96,11 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		r.StepMSMin += least / n
 		r.Lists = append(r.Lists, benchList{l.Name, median})
 		for _, s := range l.Steps {
-			k := made.Plan.Kernels[s.Kernel]
+			k := plan.Kernels[s.Kernel]
 			r.Flops += k.Flops / int64(len(lists))
 			r.Bytes += k.Bytes / int64(len(lists))
 		}
-		if err := r.profile(made.Plan, m, l); err != nil {
+		if err := r.profile(plan, m, l); err != nil {
 			return err
 		}
 	}
@@ -153,9 +148,7 @@ func measure(ctx context.Context, m *runtime.Prepared, list string, long time.Du
 
 // profile takes the least of several times of each kernel, where the machine can tell them.
 func (r *benchResult) profile(p *kernel.Plan, m *runtime.Prepared, l kernel.List) error {
-	profiler, ok := m.Machine.(interface {
-		Profile(list string) ([]cpu.KernelTime, error)
-	})
+	profiler, ok := m.Machine.(backend.Profiler)
 	if !ok {
 		return nil
 	}

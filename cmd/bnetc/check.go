@@ -20,12 +20,17 @@ func (checkCmd) Help() string {
 }
 
 func (c *checkCmd) Run() error {
-	failed := false
+	var failed error
 	all := []any{}
 	for _, file := range c.Files {
+		if err := readable(file); err != nil {
+			return err
+		}
 		var l diag.List
 		p := checkInto(file, c.Set, &l)
-		failed = failed || p == nil
+		if p == nil {
+			failed = faultOf(&l)
+		}
 		if c.JSON {
 			for _, d := range l.Items() {
 				all = append(all, d.JSON())
@@ -47,8 +52,5 @@ func (c *checkCmd) Run() error {
 			return err
 		}
 	}
-	if failed {
-		return diagnosed
-	}
-	return nil
+	return failed
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"os"
 
@@ -10,10 +11,10 @@ import (
 	"bnetc/runtime"
 )
 
-// openData opens what a program trains on.
+// openData opens what a program trains on; the folder is --data or BNET_DATA.
 func openData(p *check.Program, dir string) (*dataset.Data, error) {
-	if dir == "" {
-		dir = os.Getenv("BNET_DATA")
+	if p.Train.Data == "" {
+		return nil, fmt.Errorf("the program %s does not say what to train on; add `train on digits { batch 64  epochs 5 }`", p.Name)
 	}
 	outputs := 0
 	if !p.TargetIsInput {
@@ -25,6 +26,13 @@ func openData(p *check.Program, dir string) (*dataset.Data, error) {
 		spec.Steps = append(spec.Steps, dataset.Step{Name: s.Name, Args: s.Args, Word: s.Word})
 	}
 	return dataset.Open(spec, dir)
+}
+
+// reportDamage says how many samples were left out.
+func reportDamage(name string, s *dataset.Split) {
+	if n := len(s.Damaged()); n > 0 {
+		fmt.Fprintf(os.Stderr, "%d damaged pictures of the %s split were skipped; `strict` in the train block makes them errors\n", n, name)
+	}
 }
 
 // split shows a dataset's split to the runtime.

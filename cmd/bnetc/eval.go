@@ -5,73 +5,84 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"bnetc/backend"
 	"bnetc/runtime"
 )
 
 type evalCmd struct {
-	Where   string   `arg:"" help:"A run folder, a bundle, or a .bnet file." placeholder:"RUN|BUNDLE"`
-	Params  string   `help:"Parameters; the run's best checkpoint by default." placeholder:"FILE.safetensors"`
-	Target  string   `help:"cpu or reference." default:"cpu" placeholder:"NAME"`
-	Threads int      `help:"Workers; all processors by default." placeholder:"N"`
-	Data    string   `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
-	Set     []string `help:"Change a setting of the program; repeatable." placeholder:"PATH=VALUE" sep:"none"`
-	JSON    bool     `name:"json" help:"The result as JSON on standard output."`
+	source
+	aim
+	Params string `help:"Parameters; a run's best checkpoint by default." placeholder:"FILE.safetensors"`
+	Data   string `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
+	JSON   bool   `name:"json" help:"The result as JSON on standard output."`
 }
 
 func (evalCmd) Help() string {
 	return "Example: bnetc eval runs/digits --params best.safetensors"
 }
 
+// An evalResult is what --json prints: errors in percent, losses as means over samples.
+type evalResult struct {
+	TrainError *float64            `json:"train_error,omitempty"`
+	TestError  *float64            `json:"test_error,omitempty"`
+	TrainLoss  float64             `json:"train_loss"`
+	TestLoss   float64             `json:"test_loss"`
+	Train      *runtime.Evaluation `json:"train"`
+	Test       *runtime.Evaluation `json:"test"`
+}
+
 func (c *evalCmd) Run(ctx context.Context) error {
-	t, err := findTarget(c.Target)
+	p, err := c.load()
 	if err != nil {
 		return err
 	}
-	if err := mustExist(c.Where); err != nil {
+	if c.Params == "" && !runtime.IsRun(c.Program) {
+		return usage{fmt.Sprintf("%s is no run folder and holds no trained parameters; name a file of them with --params", c.Program)}
+	}
+	j, err := compile(p, c.Program, c.aim)
+	if err != nil {
 		return err
 	}
-	path := c.Where
-	if isDir(path) {
-		path = filepath.Join(path, bundleSource)
-		if err := mustExist(path); err != nil {
-			return fmt.Errorf("%s is neither a run folder nor a bundle: %w", c.Where, err)
-		}
-	}
-	p, err := checkProgram(path, c.Set)
-	if err != nil {
+	if _, err := j.fit(); err != nil {
 		return err
 	}
 	data, err := openData(p, c.Data)
 	if err != nil {
 		return err
 	}
-	made, err := compiled(p, t, c.Threads)
+	b, plan, err := j.open(ctx)
 	if err != nil {
 		return err
 	}
 	load := func(m backend.Machine) error {
 		if c.Params != "" {
-			return runtime.LoadParams(c.Params, made.Plan, m)
+			return runtime.LoadParams(c.Params, plan, m)
 		}
-		return runtime.LoadCheckpoint(c.Where, "best", made.Plan, m)
+		return runtime.LoadBest(c.Program, plan, m)
 	}
-	got, err := runtime.Evaluate(ctx, runnable(p, made.Plan, t, c.Threads), t.backend(c.Threads), load, split{data.Train}, split{data.Test})
+	got, err := runtime.Evaluate(ctx, runnable(p, plan, j.target.aim(c.place)), b, load, split{data.Train}, split{data.Test})
 	if err != nil {
 		return err
 	}
+	reportDamage("training", data.Train)
+	reportDamage("test", data.Test)
+	train, test := got[0], got[1]
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"train": got[0], "test": got[1],
-			"train_error": got[0].Error, "test_error": got[1].Error, "train_loss": got[0].Loss, "test_loss": got[1].Loss})
+		return json.NewEncoder(os.Stdout).Encode(evalResult{train.Error, test.Error, train.Loss, test.Loss, train, test})
 	}
-	for i, name := range []string{"train", "test"} {
-		if got[i].Error != nil {
-			fmt.Printf("%-5s error %.2f %%  loss %.6g  (%d samples)\n", name, *got[i].Error, got[i].Loss, got[i].Samples)
-		} else {
-			fmt.Printf("%-5s loss %.6g  (%d samples)\n", name, got[i].Loss, got[i].Samples)
-		}
-	}
+	printEvaluation("train", train)
+	printEvaluation("test", test)
 	return nil
+}
+
+func printEvaluation(name string, e *runtime.Evaluation) {
+	fmt.Printf("%-5s ", name)
+	if e.Error != nil {
+		fmt.Printf("error %.2f %%  ", *e.Error)
+	}
+	if e.Top5 != nil {
+		fmt.Printf("top-5 error %.2f %%  ", *e.Top5)
+	}
+	fmt.Printf("loss %.6g  (%d samples)\n", e.Loss, e.Samples)
 }

@@ -1,107 +1,57 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 
-	"bnetc/lang"
-	"bnetc/lang/diag"
+	"bnetc/backend"
+	"bnetc/compiler"
 )
 
 type explainCmd struct {
 	source
-	Target string `help:"cpu or reference." default:"cpu" placeholder:"NAME"`
-	Batch  *int   `help:"Samples of a batch." placeholder:"N"`
-	Stage  string `help:"Print the program behind a pass instead: lowered, differentiate, share, simplify, split, fuse, order, place." placeholder:"NAME"`
+	aim
+	Stage string `help:"Print the program behind a pass instead: lowered, differentiate, share, simplify, split, fuse, order, place." placeholder:"NAME"`
 }
 
 func (explainCmd) Help() string { return "Example: bnetc explain examples/mnist_fc_sdtp_parallel.bnet" }
 
 func (c *explainCmd) Run() error {
-	t, err := findTarget(c.Target)
+	p, err := c.load()
 	if err != nil {
 		return err
 	}
-	if err := mustExist(c.Program); err != nil {
-		return err
-	}
-	set := c.Set
-	if c.Batch != nil {
-		set = append(set, fmt.Sprintf("train.batch=%d", *c.Batch))
-	}
-	p, err := checkProgram(c.Program, set)
+	j, err := compile(p, c.Program, c.aim)
 	if err != nil {
 		return err
 	}
-	made, err := compiled(p, t, 0)
-	if err != nil {
+	if c.Stage != "" {
+		return printStage(j.made, c.Stage)
+	}
+	fmt.Print(j.made.Explain())
+	// Whether a run would start here is worth knowing, and no reason to fail.
+	d, err := j.fit()
+	var missing *backend.Missing
+	switch {
+	case errors.As(err, &missing):
+		fmt.Printf("this machine cannot run it: %v\n", missing)
+	case err != nil:
 		return err
+	case d.memory > 0:
+		fmt.Printf("this machine has %s for it\n", compiler.BytesText(d.memory))
 	}
-	if c.Stage == "" {
-		fmt.Print(made.Explain())
-		return nil
-	}
+	return nil
+}
+
+func printStage(c *compiler.Compilation, name string) error {
 	var names []string
-	for _, s := range made.Stages {
-		if s.Name == c.Stage {
+	for _, s := range c.Stages {
+		if s.Name == name {
 			fmt.Print(s.Text)
 			return nil
 		}
 		names = append(names, s.Name)
 	}
-	return usage{fmt.Sprintf("there is no stage %q; there are %s", c.Stage, strings.Join(names, ", "))}
-}
-
-type fmtCmd struct {
-	Files []string `arg:"" help:"Programs." placeholder:"FILE.bnet"`
-	Check bool     `help:"Change nothing; list the files that differ and exit with 1 if there are any."`
-}
-
-func (fmtCmd) Help() string { return "Example: bnetc fmt --check examples/*.bnet" }
-
-func (c *fmtCmd) Run() error {
-	failed := false
-	for _, file := range c.Files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		var l diag.List
-		out, ok := lang.Format(&diag.File{Name: file, Text: string(text)}, &l)
-		l.Render(os.Stderr)
-		switch {
-		case !ok:
-			failed = true
-		case out == string(text):
-		case c.Check:
-			fmt.Println(file)
-			failed = true
-		default:
-			info, err := os.Stat(file)
-			if err != nil {
-				return err
-			}
-			if err := replaceFile(file, []byte(out), info.Mode()); err != nil {
-				return err
-			}
-		}
-	}
-	if failed {
-		return diagnosed
-	}
-	return nil
-}
-
-// replaceFile writes a file beside its place and moves it there whole.
-func replaceFile(path string, data []byte, mode os.FileMode) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, data, mode); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return nil
+	return usage{fmt.Sprintf("there is no stage %q; there are %s", name, strings.Join(names, ", "))}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -37,7 +38,9 @@ type cli struct {
 }
 
 // diagnosed is an error whose diagnostics have been printed.
-var diagnosed = errors.New("")
+type diagnosed struct{ status int }
+
+func (diagnosed) Error() string { return "mistakes were printed" }
 
 // usage is an error of the command line that parsing could not see.
 type usage struct{ text string }
@@ -48,24 +51,19 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	var c cli
-	exited := -1
-	parser, err := kong.New(&c, kong.Name("bnetc"), kong.UsageOnError(), kong.Exit(func(code int) { exited = code; panic(exitPanic{}) }),
-		kong.Description("Train networks by the learning rule you write down."), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := kong.New(&c, kong.Name("bnetc"), kong.Description("Train networks by the learning rule you write down."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"targets": targetNames()})
 	if err != nil {
 		panic("bug: " + err.Error())
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(exitPanic); !ok {
-				panic(r)
-			}
-			os.Exit(exited)
-		}
-	}()
+	if len(args) == 0 {
+		parser.Stdout = os.Stderr
+		parser.Exit = func(int) { os.Exit(statusUsage) }
+		args = []string{"--help"}
+	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "bnetc: %v\nbnetc --help lists the commands\n", err)
-		return statusUsage
+		return status(usage{err.Error() + "; bnetc --help lists the commands, bnetc COMMAND --help its flags"})
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
@@ -74,27 +72,35 @@ func run(args []string) int {
 	return status(k.Run())
 }
 
-type exitPanic struct{}
-
 // status prints an error and gives the exit status that belongs to it.
 func status(err error) int {
+	var printed diagnosed
+	if errors.As(err, &printed) {
+		return printed.status
+	}
+	code, text := classify(err)
+	if text != "" {
+		fmt.Fprintf(os.Stderr, "bnetc: %s\n", text)
+	}
+	return code
+}
+
+func classify(err error) (code int, text string) {
 	var missing *backend.Missing
 	var bad usage
 	switch {
 	case err == nil:
-		return statusDone
-	case errors.Is(err, diagnosed):
-		return statusFault
-	case errors.Is(err, runtime.Interrupted), errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "bnetc: interrupted; the checkpoint is written")
-		return statusInterrupted
+		return statusDone, ""
+	case errors.Is(err, runtime.Interrupted):
+		return statusInterrupted, "interrupted; the checkpoint is written"
+	case errors.Is(err, context.Canceled):
+		return statusInterrupted, "interrupted before there was anything to keep"
 	case errors.As(err, &bad):
-		fmt.Fprintf(os.Stderr, "bnetc: %v\n", err)
-		return statusUsage
+		return statusUsage, err.Error()
 	case errors.As(err, &missing):
-		fmt.Fprintf(os.Stderr, "bnetc: %v\n", err)
-		return statusMissing
+		return statusMissing, err.Error()
+	case errors.Is(err, syscall.ENOSPC):
+		return statusMissing, err.Error() + "; free some space, then go on from the last checkpoint with --resume"
 	}
-	fmt.Fprintf(os.Stderr, "bnetc: %v\n", err)
-	return statusFault
+	return statusFault, strings.TrimRight(err.Error(), "\n")
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"bnetc/compiler"
@@ -18,23 +19,56 @@ import (
 	"bnetc/stdlib"
 )
 
-// A source is a program as a command was given it: a .bnet file, or a bundle's or run's copy of one.
+// A source is a program as a command was given it, with what the command line changes in it.
 type source struct {
-	Program string   `arg:"" help:"A .bnet file." placeholder:"FILE.bnet"`
-	Set     []string `help:"Change a setting of the program; repeatable." placeholder:"PATH=VALUE" sep:"none"`
+	Program string   `arg:"" help:"A .bnet file, a bundle or a run folder." placeholder:"FILE.bnet"`
+	Set     []string `help:"Change a setting of the program; repeatable. An unknown path lists those there are." placeholder:"PATH=VALUE" sep:"none"`
+	Batch   *int     `help:"Samples of a batch: train.batch." placeholder:"N"`
 }
 
-// checkProgram loads and checks a program, printing diagnostics to standard error; the error is diagnosed where there were any.
-func checkProgram(path string, set []string) (*check.Program, error) {
+// load checks the program, with more settings behind those of --set. Diagnostics go to standard error.
+func (s *source) load(more ...string) (*check.Program, error) {
+	path, err := s.path()
+	if err != nil {
+		return nil, err
+	}
+	set := append([]string{}, s.Set...)
+	if s.Batch != nil {
+		set = append(set, fmt.Sprintf("train.batch=%d", *s.Batch))
+	}
 	var l diag.List
-	p := checkInto(path, set, &l)
+	p := checkInto(path, append(set, more...), &l)
 	l.Render(os.Stderr)
 	if p == nil {
-		return nil, diagnosed
+		return nil, faultOf(&l)
 	}
 	return p, nil
 }
 
+// path is where the program's text lies: the file itself, or the copy that a bundle or a run folder holds.
+func (s *source) path() (string, error) {
+	if !isDir(s.Program) {
+		return s.Program, readable(s.Program)
+	}
+	path := filepath.Join(s.Program, runtime.SourceFile)
+	if err := readable(path); err != nil {
+		return "", fmt.Errorf("%s is neither a bundle nor a run folder: %w", s.Program, err)
+	}
+	return path, nil
+}
+
+// faultOf is what diagnostics that were printed end a command with: a fault of the command line where all of them speak of --set, else of the program.
+func faultOf(l *diag.List) error {
+	for _, d := range l.Items() {
+		set := d.Code == "bad-set" || d.Code == "unknown-setting" || d.At.Span.File != nil && strings.HasPrefix(d.At.Span.File.Name, "--set")
+		if d.Severity == diag.Error && !set {
+			return diagnosed{statusFault}
+		}
+	}
+	return diagnosed{statusUsage}
+}
+
+// checkInto checks the program in a file, with settings PATH=VALUE, and gives nil where a diagnostic is an error.
 func checkInto(path string, set []string, l *diag.List) *check.Program {
 	opts := compiler.Tables()
 	opts.Set = set
@@ -54,19 +88,14 @@ func baseName(path string) string {
 	return name
 }
 
-// compiled compiles a checked program for a target.
-func compiled(p *check.Program, t *target, threads int) (*compiler.Compilation, error) {
-	return compiler.Compile(p, p.Train.Batch, t.machine(threads))
-}
-
-// runnable is what the runtime needs of a program and its plan.
-func runnable(p *check.Program, plan *kernel.Plan, t *target, threads int) *runtime.Program {
+// runnable is what the runtime needs to know of a program and its plan.
+func runnable(p *check.Program, plan *kernel.Plan, aim compiler.Target) *runtime.Program {
 	text := check.Source(p)
 	sum := sha256.Sum256([]byte(text))
 	prog := &runtime.Program{
 		Name: p.Name, Source: text, Hash: hex.EncodeToString(sum[:8]), Plan: plan,
 		ForBatch: func(batch int) (*kernel.Plan, error) {
-			c, err := compiler.Compile(p, batch, t.machine(threads))
+			c, err := compiler.Compile(p, batch, aim)
 			if err != nil {
 				return nil, err
 			}
@@ -74,25 +103,28 @@ func runnable(p *check.Program, plan *kernel.Plan, t *target, threads int) *runt
 		},
 		Alternating: p.Schedule == check.Alternating && p.Inverse.Name != "",
 		LabelIsX:    p.TargetIsInput, Epochs: p.Train.Epochs, Seed: p.Train.Seed, KeepLast: p.Train.KeepLast, LogEvery: p.Train.LogEvery,
+		Params: settings(p.Params),
 	}
-	for _, s := range p.Params {
-		prog.Params = append(prog.Params, runtime.Setting{Name: s.Name, Value: s.Value})
-	}
-	for name, o := range map[string]check.Optimizer{"forward": p.Forward, "inverse": p.Inverse} {
-		if o.Name == "" {
-			continue
+	for _, g := range []struct {
+		name      string
+		optimizer check.Optimizer
+	}{{"forward", p.Forward}, {"inverse", p.Inverse}} {
+		if o := g.optimizer; o.Name != "" {
+			prog.Groups = append(prog.Groups, runtime.Group{Name: g.name, Optimizer: o.Name, Decay: o.Decay, Hyper: settings(o.Hyper)})
 		}
-		g := runtime.Group{Name: name, Optimizer: o.Name, Decay: o.Decay}
-		for _, h := range o.Hyper {
-			g.Hyper = append(g.Hyper, runtime.Setting{Name: h.Name, Value: h.Value})
-		}
-		prog.Groups = append(prog.Groups, g)
 	}
-	slices.SortFunc(prog.Groups, func(a, b runtime.Group) int { return strings.Compare(a.Name, b.Name) })
 	if p.Report != nil {
 		prog.Notes = append(prog.Notes, runtime.Note{Title: "Biological plausibility", Text: p.Report.String()})
 	}
 	return prog
+}
+
+func settings(list []check.Setting) []runtime.Setting {
+	var out []runtime.Setting
+	for _, s := range list {
+		out = append(out, runtime.Setting{Name: s.Name, Value: s.Value})
+	}
+	return out
 }
 
 // stream keys the generator for one use.
@@ -106,10 +138,14 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// mustExist says plainly that a path is not there, before anything else looks at it.
-func mustExist(path string) error {
-	if _, err := os.Stat(path); err != nil {
+// readable says plainly that a path is not there or may not be read, before anything else looks at it.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: no such file or folder", path)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }

@@ -15,27 +15,43 @@ import (
 
 // A target is one way to run a plan: a row of targets, and the only place that knows which there are.
 type target struct {
-	name    string
-	says    string
-	machine func(threads int) compiler.Target // what the compiler aims at
-	backend func(threads int) backend.Backend // what runs it
-	device  func() string
+	name, says string
+	aim        func(place) compiler.Target     // what the compiler aims at; a machine without the device aims too
+	backend    func(place) backend.Backend     // what runs it, or refuses when it builds
+	device     func(place) (device, error)     // the device that --device names; backend.Missing where there is none
+	devices    func() (text string, facts any) // what `bnetc devices` says of it
+}
+
+// A place is where on a machine a plan is to run: what --device and --threads say, "" and 0 for the best there is.
+type place struct {
+	Device  string `help:"Device by number or name, where a target has several: bnetc devices lists them." placeholder:"N|NAME"`
+	Threads int    `help:"Workers; all processors by default." placeholder:"N"`
+}
+
+// A device is what a target runs on.
+type device struct {
+	name   string
+	memory int64 // bytes that a run may take; 0 where that is not known
+	number int64 // bytes of a number in it
 }
 
 var targets = []target{
 	{"cpu", "C with vector extensions, compiled by the system's compiler", cpuTarget,
-		func(threads int) backend.Backend { return &cpu.Backend{Threads: threads} },
-		func() string { f := cpu.Detect(); return fmt.Sprintf("%s, %s", f.Model, f.ISA) }},
+		func(at place) backend.Backend { return &cpu.Backend{Threads: at.Threads} }, cpuDevice, cpuDevices},
 	{"reference", "float64 in plain Go, by definition; slow",
-		func(int) compiler.Target {
+		func(place) compiler.Target {
 			return compiler.Target{Name: "reference", Vector: 1, Registers: 16, Cache: 1 << 40, Workers: 1, BatchLocal: true}
 		},
-		func(int) backend.Backend { return reference{} },
-		func() string { return "float64" }},
+		func(place) backend.Backend { return reference{} },
+		func(at place) (device, error) {
+			return device{"float64", int64(cpu.Memory()), 8}, onlyDevice(at, "reference", "float64")
+		},
+		func() (string, any) { return "float64 in plain Go", nil }},
 }
 
-func cpuTarget(threads int) compiler.Target {
+func cpuTarget(at place) compiler.Target {
 	f := cpu.Detect()
+	threads := at.Threads
 	if threads <= 0 {
 		threads = runtime.NumCPU()
 	}
@@ -44,18 +60,43 @@ func cpuTarget(threads int) compiler.Target {
 	return compiler.Target{Name: "cpu", Vector: f.VectorWidth, Registers: f.Registers, Cache: cache, Workers: threads, BatchLocal: true}
 }
 
-func findTarget(name string) (*target, error) {
+func cpuDevice(at place) (device, error) {
+	f := cpu.Detect()
+	return device{fmt.Sprintf("%s, %s", f.Model, f.ISA), int64(cpu.Memory()), 4}, onlyDevice(at, "cpu", f.Model)
+}
+
+func cpuDevices() (string, any) {
+	f := cpu.Detect()
+	return fmt.Sprintf("%s\n%s: vectors of %d floats, %d registers; %d processors; caches %d KiB, %d KiB, %d KiB; memory %s",
+		f.Model, f.ISA, f.VectorWidth, f.Registers, f.Cores, f.L1>>10, f.L2>>10, f.L3>>10, compiler.BytesText(int64(cpu.Memory()))), f
+}
+
+// onlyDevice refuses a --device that is not the one a target has.
+func onlyDevice(at place, target, name string) error {
+	if at.Device == "" || at.Device == "0" || strings.EqualFold(at.Device, name) {
+		return nil
+	}
+	return usage{fmt.Sprintf("--device %s: target %s has one device, 0 (%s)", at.Device, target, name)}
+}
+
+func targetNames() string {
 	var names []string
+	for _, t := range targets {
+		names = append(names, t.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func findTarget(name string) (*target, error) {
 	for i := range targets {
 		if targets[i].name == name {
 			return &targets[i], nil
 		}
-		names = append(names, targets[i].name)
 	}
 	if name == "vulkan" {
 		return nil, &backend.Missing{What: "this build of bnetc has no Vulkan backend", Remedy: "use --target cpu"}
 	}
-	return nil, usage{fmt.Sprintf("no target is named %q; there are %s", name, strings.Join(names, ", "))}
+	return nil, usage{fmt.Sprintf("no target is named %q; there are %s", name, targetNames())}
 }
 
 // reference runs plans on the float64 executor.

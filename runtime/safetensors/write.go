@@ -7,55 +7,17 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
+
+	"bnetc/runtime/replace"
 )
 
-// Write writes tensors as F32 in their order, and replaces the file at path as a whole: whoever reads it, at whatever moment the
-// process or the machine stops, finds all of the old or all of the new.
-func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
+// Write writes tensors as F32 in their order, and replaces the file at path whole.
+func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	header, err := makeHeader(tensors, metadata)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("writing %s: %w", path, err)
-		}
-	}()
-	if err := f.Chmod(0o644); err != nil { // CreateTemp's 0600 is for secrets
-		return err
-	}
-	if err := encode(f, header, tensors); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// syncFolder makes the new name last through a power failure.
-func syncFolder(folder string) error {
-	d, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return replace.File(path, func(w io.Writer) error { return encode(w, header, tensors) })
 }
 
 // makeHeader is the length and the JSON of the header, padded with spaces. It refuses a name that stands twice, and a shape that is not its data's.

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"bnetc/backend"
+	"bnetc/compiler"
+	"bnetc/ir/kernel"
+	"bnetc/lang/check"
+)
+
+// An aim is the target that a command line names, and where on the machine it is to run.
+type aim struct {
+	Target string `help:"${targets}; a bundle's own by default, else cpu." placeholder:"NAME"`
+	place
+}
+
+// A job is a checked program, compiled for a target, on its way to a machine.
+type job struct {
+	program *check.Program
+	target  *target
+	at      place
+	made    *compiler.Compilation
+	bundle  *bundle // whose kept code is this program's, or nil
+}
+
+// compile compiles a program for a target; a bundle's own is the default.
+func compile(p *check.Program, path string, to aim) (*job, error) {
+	b, err := openBundle(path)
+	if err != nil {
+		return nil, err
+	}
+	name := to.Target
+	switch {
+	case name != "":
+	case b != nil:
+		name = b.Target
+	default:
+		name = targets[0].name
+	}
+	t, err := findTarget(name)
+	if err != nil {
+		return nil, err
+	}
+	made, err := compiler.Compile(p, p.Train.Batch, t.aim(to.place))
+	if err != nil {
+		return nil, err
+	}
+	if b != nil && (b.Target != t.name || b.Lowered != loweredHash(made)) {
+		b = nil // it is for another target, or --set changed more than values
+	}
+	return &job{p, t, to.place, made, b}, nil
+}
+
+// fit finds the device, and refuses a run that its memory cannot hold.
+func (j *job) fit() (device, error) {
+	d, err := j.target.device(j.at)
+	if err != nil {
+		return d, err
+	}
+	m := compiler.MemoryOf(j.made.Plan)
+	need := m.Peak() / 4 * d.number
+	if d.memory == 0 || need <= d.memory {
+		return d, nil
+	}
+	batch := int64(j.made.Plan.Batch)
+	fixed, sample := (m.Parameters+m.States)/4*d.number, (m.Activities+m.Inputs)/4*d.number/batch
+	remedy := "use a smaller network, or a machine with more memory"
+	if room := (d.memory - fixed) / max(1, sample); fixed < d.memory && room >= 1 {
+		remedy = fmt.Sprintf("a smaller batch needs less: --batch %d would fit", min(room, batch-1))
+	}
+	return d, &backend.Missing{
+		What: fmt.Sprintf("%s at batch %d needs %s, and this machine has %s for it (%s)", j.program.Name, batch,
+			compiler.BytesText(need), compiler.BytesText(d.memory), m),
+		Remedy: remedy,
+	}
+}
+
+// open gives the backend and the plan to run: from the bundle where there is one, else what was compiled.
+func (j *job) open(ctx context.Context) (backend.Backend, *kernel.Plan, error) {
+	b := j.target.backend(j.at)
+	keeper, ok := b.(backend.Keeper)
+	if j.bundle == nil || !ok {
+		return b, j.made.Plan, nil
+	}
+	m, plan, err := keeper.Open(ctx, filepath.Join(j.bundle.dir, j.target.name))
+	if err != nil {
+		return nil, nil, err
+	}
+	return &opened{b, plan, m}, plan, nil
+}
+
+// opened is a backend that has one plan's machine ready.
+type opened struct {
+	backend.Backend
+	plan    *kernel.Plan
+	machine backend.Machine
+}
+
+// Build gives the ready machine for its plan, once; other plans are built.
+func (o *opened) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
+	if p == o.plan && o.machine != nil {
+		m := o.machine
+		o.machine = nil
+		return m, nil
+	}
+	return o.Backend.Build(ctx, p)
+}
