@@ -146,7 +146,11 @@ func (lo *lowering) apply(e *check.Expr) value {
 // difference target it carries ĥ_{l+1} - h_{l+1} down as the gradient would be.
 func (lo *lowering) exact(layer *check.Layer, u value) value {
 	du := value{lo.jacobian(layer.Function, lo.a[layer.Index][0], lo.h[layer.Index][0], u[0])}
-	if layer.F == nil {
+	switch {
+	case layer.Kind == check.AveragePool:
+		// Its windows do not overlap: each value goes back to every input of its window, so that pooling again gives the value.
+		return value{lo.Linear(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), ir.Transpose, lo.ones(1), du[0])}
+	case layer.F == nil:
 		return value{lo.weightless(layer, du[0])}
 	}
 	out := lo.transpose(layer.F, lo.weights(layer.F), du)

@@ -135,6 +135,11 @@ type Field struct {
 	KH, KW, StrideH, StrideW, PadTop, PadBottom, PadLeft, PadRight, DilH, DilW, Groups int
 }
 
+// Overlaps tells whether an input can lie in the windows of two outputs.
+func (f Field) Overlaps() bool {
+	return f.StrideH < (f.KH-1)*f.DilH+1 || f.StrideW < (f.KW-1)*f.DilW+1
+}
+
 // A SpaceKind says what sort of value an expression has.
 type SpaceKind uint8
 

@@ -335,14 +335,14 @@ func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 		below = in.p.Layers[layer.Index-2].Shape
 	}
 	m := &Map{Kind: InverseMap, Layer: layer, Weight: layer.Name + ".V", Bias: layer.Name + ".c", Init: Init{Scheme: "glorot"}, Span: s.Span}
-	if layer.Kind == MaxPool || layer.Kind == AveragePool {
-		what := "max pooling does not keep which of its inputs was the largest"
+	if layer.Kind == MaxPool || layer.Kind == AveragePool && layer.Pool.Overlaps() {
+		none, what := "max pooling has none", fmt.Sprintf("does not keep which of its %d inputs was the largest", layer.Pool.KH*layer.Pool.KW)
 		if layer.Kind == AveragePool {
-			what = "average pooling loses what its inputs had apart"
+			none, what = "average pooling over windows that overlap has none", "an input belongs to several averages"
 		}
-		in.fail("no-inverse", layer.Span, in.rule.Name.Text+" needs an inverse of "+layer.Name+", and pooling has none").Label(what).
+		in.fail("no-inverse", layer.Span, in.rule.Name.Text+" needs an inverse of "+layer.Name+", and "+none).Label(what).
 			Also(in.learn.Rule.Span, "the rule in use").Also(s.Span, "asks for one").
-			Hint("drop " + layer.Name + " and write a stride in the layer below, as the paper does: `field 5x5 stride 2 same`")
+			Hint(fmt.Sprintf("drop %s and write a stride in the layer below, as the paper does: `field 5x5 stride 2 same`;\nor `pool average %dx%d`", layer.Name, layer.Pool.KH, layer.Pool.KW))
 		return nil
 	}
 	if layer.F == nil {
