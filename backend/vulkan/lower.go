@@ -1,0 +1,555 @@
+package vulkan
+
+import (
+	"maps"
+	"slices"
+
+	"bnetc/backend/vulkan/spirv"
+	"bnetc/ir/kernel"
+)
+
+// A lowering turns one kernel into a shader. Positions of parallel loops come from the workgroup, a vector's lanes are its invocations, and scalar
+// variables are values: what a loop or a condition changes becomes a phi. Unrolled loops are not loops: the lowering carries one instance for each
+// assignment of their variables, and lowers every statement for all instances.
+//
+// What stands outside every vector loop is computed by all invocations alike, and stored by the first.
+type lowering struct {
+	plan    *kernel.Plan
+	kernel  *kernel.Kernel
+	limits  Limits
+	m       *spirv.Module
+	local   int
+	lane    spirv.ID
+	levels  []*level
+	depth   map[spirv.ID]int // the level at which a value is known
+	buffers map[int]storage
+	stored  map[int]bool // buffers that the kernel stores to
+	version map[int]int  // of a stored buffer: counts what may have changed it
+	shared  spirv.ID     // workgroup memory, where lanes are added up there
+	key     []spirv.ID   // what draws have in common: seed and step
+	vector  *kernel.Loop // the vector loop around
+	hazards hazards
+	shares  map[int]bool // buffers through which invocations see each other's stores
+}
+
+// A level is the code within one more loop or condition. Its block is where instructions go that depend on nothing deeper.
+type level struct {
+	block *spirv.Block
+	memo  map[string]spirv.ID
+	guard bool // the code may not be reached: nothing is loaded before it
+}
+
+// A storage is a buffer of the plan within the shader.
+type storage struct {
+	windows   []window
+	variables []spirv.ID
+}
+
+// An instance says what the loop variables and the scalar variables are for one assignment of the unrolled loops' variables.
+type instance struct {
+	at   map[string]position
+	vars map[string]*cell
+}
+
+// A position is what a loop variable stands for: a number where unrolled, else a value.
+type position struct {
+	id    spirv.ID
+	value int
+}
+
+// A cell is a scalar variable: instances that share it see each other's assignments.
+type cell struct{ value spirv.ID }
+
+func (in instance) clone() instance { return instance{maps.Clone(in.at), maps.Clone(in.vars)} }
+
+func clones(instances []instance) []instance {
+	c := make([]instance, len(instances))
+	for i, in := range instances {
+		c[i] = in.clone()
+	}
+	return c
+}
+
+// lowerKernel encodes a kernel of a plan that verifies. The only error is a backend.Missing: the kernel needs more than the limits allow.
+func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader, error) {
+	bindings, windows, err := bind(p, k, m, l)
+	if err != nil {
+		return nil, err
+	}
+	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), depth: map[spirv.ID]int{}, buffers: map[int]storage{}, stored: map[int]bool{}, version: map[int]int{}, shares: map[int]bool{}}
+	w.m = spirv.New("main", w.local)
+	variables := make([]spirv.ID, len(bindings))
+	for i, b := range bindings {
+		variables[i] = w.m.Storage(p.Buffers[b.Buffer].Name, i, b.Written)
+	}
+	for b, list := range windows {
+		s := storage{windows: list}
+		for _, x := range list {
+			s.variables = append(s.variables, variables[x.binding])
+		}
+		w.buffers[b] = s
+	}
+	_, written := k.Buffers()
+	for _, b := range written {
+		w.stored[b] = true
+	}
+	w.push(w.m.Block("entry"), false)
+	if w.local > 1 {
+		w.lane = w.top().block.Extract(w.m.Uint(), w.load3(spirv.LocalInvocationID), 0)
+		w.m.Name(w.lane, "lane")
+	}
+	groups := w.segments(k.Body)
+	w.top().block.Return()
+	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: bindings, Groups: groups, Local: w.local}, nil
+}
+
+// load3 loads an input of three numbers.
+func (w *lowering) load3(b spirv.BuiltIn) spirv.ID {
+	return w.top().block.Load(w.m.Vector(w.m.Uint(), 3), w.m.Builtin(b))
+}
+
+// widest is the extent of the widest vector loop, at least 1.
+func widest(body []kernel.Stmt) int {
+	n := 1
+	kernel.Walk(body, func(s kernel.Stmt) {
+		if l, ok := s.(*kernel.Loop); ok && l.Mark == kernel.Vector {
+			n = max(n, l.Extent)
+		}
+	})
+	return n
+}
+
+func (w *lowering) top() *level { return w.levels[len(w.levels)-1] }
+
+func (w *lowering) push(b *spirv.Block, guard bool) {
+	w.levels = append(w.levels, &level{b, map[string]spirv.ID{}, guard})
+}
+
+// pop ends a level; what follows it goes into a block of the level around.
+func (w *lowering) pop(next *spirv.Block) {
+	w.levels = w.levels[:len(w.levels)-1]
+	w.top().block = next
+}
+
+// A segment is a part of a kernel's body with workgroups of its own: a nest of parallel loops, or statements that store something and are executed once.
+type segment struct {
+	nest   []*kernel.Loop
+	body   []kernel.Stmt
+	groups int
+}
+
+// segments lowers a kernel's body. Workgroups are numbered through: those of the first segment come first. What stores nothing belongs to all that follow.
+func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
+	parallel := slices.ContainsFunc(body, isParallel)
+	var parts []segment
+	total := 0
+	for _, s := range body {
+		part := segment{body: []kernel.Stmt{s}}
+		switch {
+		case isParallel(s):
+			part = nestOf(s.(*kernel.Loop))
+		case !parallel && len(parts) > 0:
+			parts[0].body = append(parts[0].body, s)
+			continue
+		case !parallel || stores(s):
+			part.groups = 1
+		}
+		parts = append(parts, part)
+		total += part.groups
+	}
+	groups = [3]int{max(total, 1), 1, 1}
+	width := w.limits.Groups
+	if width > 0 && total > width {
+		groups = [3]int{width, (total + width - 1) / width, 1}
+	}
+	in := []instance{{at: map[string]position{}, vars: map[string]*cell{}}}
+	group := spirv.ID(0)
+	if total > 1 {
+		id := w.load3(spirv.WorkgroupID)
+		group = w.top().block.Extract(w.m.Uint(), id, 0)
+		if groups[1] > 1 {
+			row := w.top().block.Extract(w.m.Uint(), id, 1)
+			group = w.add(w.mul(row, width), group)
+		}
+		w.m.Name(group, "group")
+	}
+	first := 0
+	for _, s := range parts {
+		if s.groups == 0 {
+			w.body(s.body, in)
+			continue
+		}
+		from, to := first, first+s.groups
+		first = to
+		run := func() { w.segment(s, group, from, clones(in)) }
+		var conditions []spirv.ID
+		if from > 0 {
+			conditions = append(conditions, w.emit(spirv.OpUGreaterThanEqual, w.m.Bool(), group, w.uint(from)))
+		}
+		if to < groups[0]*groups[1] {
+			conditions = append(conditions, w.emit(spirv.OpULessThan, w.m.Bool(), group, w.uint(to)))
+		}
+		w.when(w.all(conditions), nil, run)
+	}
+	return groups
+}
+
+// nestOf is a parallel loop with the loops perfectly nested in it.
+func nestOf(l *kernel.Loop) segment {
+	s := segment{nest: []*kernel.Loop{l}, groups: l.Extent}
+	for len(l.Body) == 1 && isParallel(l.Body[0]) {
+		l = l.Body[0].(*kernel.Loop)
+		s.nest = append(s.nest, l)
+		s.groups *= l.Extent
+	}
+	s.body = l.Body
+	return s
+}
+
+func isParallel(s kernel.Stmt) bool {
+	l, ok := s.(*kernel.Loop)
+	return ok && l.Mark == kernel.Parallel
+}
+
+func stores(s kernel.Stmt) bool {
+	found := false
+	kernel.Walk([]kernel.Stmt{s}, func(s kernel.Stmt) {
+		_, ok := s.(*kernel.Store)
+		found = found || ok
+	})
+	return found
+}
+
+// segment lowers one segment for the workgroup of a number, less that of the segment's first.
+func (w *lowering) segment(s segment, group spirv.ID, first int, in []instance) {
+	if first > 0 {
+		group = w.emit(spirv.OpISub, w.m.Uint(), group, w.uint(first))
+	}
+	rest := s.groups
+	for i, l := range s.nest {
+		rest /= l.Extent
+		id := group
+		if l.Extent == 1 {
+			in[0].at[l.Var] = position{}
+			continue
+		}
+		if rest > 1 {
+			id = w.emit(spirv.OpUDiv, w.m.Uint(), id, w.uint(rest))
+		}
+		if i > 0 && rest*l.Extent < s.groups {
+			id = w.emit(spirv.OpUMod, w.m.Uint(), id, w.uint(l.Extent))
+		}
+		in[0].at[l.Var] = position{id: id}
+	}
+	w.hazards = hazardsOf(s.body, w.local)
+	if w.local > 1 && widest(s.body) == 1 { // one invocation sees what it has stored itself
+		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, func() { w.body(s.body, in) })
+		return
+	}
+	w.body(s.body, in)
+}
+
+// body lowers statements for all instances.
+func (w *lowering) body(stmts []kernel.Stmt, instances []instance) {
+	for i := 0; i < len(stmts); {
+		switch s := stmts[i].(type) {
+		case *kernel.Loop:
+			w.loop(s, clones(instances), containsVector(stmts[i+1:]))
+			i++
+		case *kernel.Where:
+			w.where(s, instances, containsVector(stmts[i+1:]))
+			i++
+		default:
+			n := i
+			for n < len(stmts) && simple(stmts[n]) {
+				n++
+			}
+			later := containsVector(stmts[n:])
+			for _, in := range instances {
+				for _, s := range stmts[i:n] {
+					w.statement(s, in, later)
+				}
+			}
+			i = n
+		}
+	}
+}
+
+func simple(s kernel.Stmt) bool {
+	switch s.(type) {
+	case *kernel.Loop, *kernel.Where:
+		return false
+	}
+	return true
+}
+
+func containsVector(stmts []kernel.Stmt) bool { return widest(stmts) > 1 }
+
+func (w *lowering) loop(l *kernel.Loop, instances []instance, later bool) {
+	switch {
+	case l.Extent == 1:
+		for _, in := range instances {
+			in.at[l.Var] = position{}
+		}
+		w.body(l.Body, instances)
+	case l.Mark == kernel.Unrolled:
+		var all []instance
+		for _, in := range instances {
+			for v := range l.Extent {
+				c := in.clone()
+				c.at[l.Var] = position{value: v}
+				all = append(all, c)
+			}
+		}
+		w.body(l.Body, all)
+	case l.Mark == kernel.Vector:
+		w.vectorLoop(l, instances)
+	default:
+		w.serial(l, instances, later)
+	}
+}
+
+// changed lists the cells that a body assigns to and that are there before it.
+func changed(body []kernel.Stmt, instances []instance) []*cell {
+	var cells []*cell
+	kernel.Walk(body, func(s kernel.Stmt) {
+		if a, ok := s.(*kernel.Assign); ok {
+			for _, in := range instances {
+				if c := in.vars[a.Var]; c != nil && !slices.Contains(cells, c) {
+					cells = append(cells, c)
+				}
+			}
+		}
+	})
+	return cells
+}
+
+func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
+	before := w.top().block
+	header, body, next, merge := w.m.Label(l.Var), w.m.Label(l.Var+"_body"), w.m.Label(l.Var+"_next"), w.m.Label(l.Var+"_end")
+	before.Branch(header)
+	header.Place()
+	body.Place()
+	w.push(body, false)
+	inner := len(w.levels) - 1
+	counter := header.Phi(l.Var, w.m.Uint())
+	w.depth[counter.ID] = inner
+	counter.From(w.uint(0), before)
+	cells := changed(l.Body, instances)
+	phis := make([]*spirv.Phi, len(cells))
+	for i, c := range cells {
+		phis[i] = header.Phi("", w.m.Float())
+		w.depth[phis[i].ID] = inner
+		phis[i].From(c.value, before)
+		c.value = phis[i].ID
+	}
+	for _, in := range instances {
+		in.at[l.Var] = position{id: counter.ID}
+	}
+	w.touch(l.Body)
+	w.hazards.enter(w, l.Body, later)
+	w.body(l.Body, instances)
+	w.hazards.leave()
+	w.top().block.Branch(next)
+	next.Place()
+	one := next.Do(spirv.OpIAdd, w.m.Uint(), counter.ID, w.uint(1))
+	counter.From(one, next)
+	for i, c := range cells {
+		phis[i].From(c.value, next)
+		w.depth[c.value] = min(w.depth[c.value], inner-1)
+	}
+	header.Loop(body, next, merge)
+	next.Again(next.Do(spirv.OpULessThan, w.m.Bool(), one, w.uint(l.Extent)), header, merge)
+	w.touch(l.Body)
+	merge.Place()
+	w.pop(merge)
+}
+
+// touch makes what is known of the contents of buffers that a body stores to void.
+func (w *lowering) touch(body []kernel.Stmt) {
+	kernel.Walk(body, func(s kernel.Stmt) {
+		if s, ok := s.(*kernel.Store); ok {
+			w.version[s.Buffer]++
+		}
+	})
+}
+
+// when runs code under a condition (always, where that is 0). The cells are those that the code may assign to.
+func (w *lowering) when(condition spirv.ID, cells []*cell, run func()) {
+	if condition == 0 {
+		run()
+		return
+	}
+	before := w.top().block
+	then, merge := w.m.Label("then"), w.m.Label("end")
+	before.If(condition, then, merge, merge)
+	then.Place()
+	w.push(then, true)
+	old := make([]spirv.ID, len(cells))
+	for i, c := range cells {
+		old[i] = c.value
+	}
+	run()
+	after := w.top().block
+	after.Branch(merge)
+	merge.Place()
+	w.pop(merge)
+	for i, c := range cells {
+		if c.value != old[i] {
+			phi := merge.Phi("", w.m.Float())
+			phi.From(old[i], before)
+			phi.From(c.value, after)
+			c.value = phi.ID
+			w.depth[phi.ID] = len(w.levels) - 1
+		}
+	}
+}
+
+// all is the conjunction of conditions, 0 of none.
+func (w *lowering) all(conditions []spirv.ID) spirv.ID {
+	if len(conditions) == 0 {
+		return 0
+	}
+	c := conditions[0]
+	for _, d := range conditions[1:] {
+		c = w.emit(spirv.OpLogicalAnd, w.m.Bool(), c, d)
+	}
+	return c
+}
+
+// where lowers a condition once for all instances that share it.
+func (w *lowering) where(s *kernel.Where, instances []instance, later bool) {
+	var order []string
+	groups := map[string][]instance{}
+	for _, in := range instances {
+		key := w.affine(s.Num, in).key()
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], in.clone())
+	}
+	for _, key := range order {
+		group := groups[key]
+		num := w.affine(s.Num, group[0])
+		bind := func(p position) {
+			for _, in := range group {
+				in.at[s.Var] = p
+			}
+		}
+		if len(num.terms) == 0 { // known here
+			if num.constant >= 0 && num.constant < s.Extent*s.Div && (s.Floor || num.constant%s.Div == 0) {
+				bind(position{value: num.constant / s.Div})
+				w.body(s.Body, group)
+			}
+			continue
+		}
+		id := w.index(num)
+		// A negative number is a large one without its sign: neither divides into the range.
+		conditions := []spirv.ID{w.emit(spirv.OpULessThan, w.m.Bool(), id, w.uint(s.Extent*s.Div))}
+		if s.Div > 1 && !s.Floor {
+			rest := w.emit(spirv.OpUMod, w.m.Uint(), id, w.uint(s.Div))
+			conditions = append(conditions, w.emit(spirv.OpIEqual, w.m.Bool(), rest, w.uint(0)))
+		}
+		w.when(w.all(conditions), changed(s.Body, group), func() {
+			p := position{id: id}
+			if s.Div > 1 {
+				p.id = w.emit(spirv.OpUDiv, w.m.Uint(), id, w.uint(s.Div))
+			}
+			bind(p)
+			w.hazards.enter(w, nil, later)
+			w.body(s.Body, group)
+			w.hazards.leave()
+		})
+		w.touch(s.Body)
+	}
+}
+
+// vectorLoop lowers the body of a vector loop: each lane is an invocation. A variable from outside that the body adds to starts anew in every lane, and the lanes
+// are added up after the loop.
+func (w *lowering) vectorLoop(l *kernel.Loop, instances []instance) {
+	w.hazards.meet(w, l, false)
+	for _, in := range instances {
+		in.at[l.Var] = position{id: w.lane}
+	}
+	how := map[*cell]kernel.How{}
+	kernel.Walk(l.Body, func(s kernel.Stmt) {
+		if a, ok := s.(*kernel.Assign); ok {
+			for _, in := range instances {
+				if c := in.vars[a.Var]; c != nil {
+					how[c] = a.How
+				}
+			}
+		}
+	})
+	cells := changed(l.Body, instances)
+	outside := make([]spirv.ID, len(cells))
+	for i, c := range cells {
+		outside[i] = c.value
+		switch how[c] {
+		case kernel.Sum:
+			c.value = w.float(0)
+		case kernel.Largest:
+			c.value = w.m.FloatBits(minusInfinity)
+		default:
+			panic("bug: kernel " + w.kernel.Name + " sets a variable in a vector loop, where it may only be added to")
+		}
+	}
+	w.vector = l
+	condition := spirv.ID(0)
+	if l.Extent < w.local {
+		condition = w.emit(spirv.OpULessThan, w.m.Bool(), w.lane, w.uint(l.Extent))
+	}
+	w.when(condition, cells, func() { w.body(l.Body, instances) })
+	w.vector = nil
+	for i, c := range cells {
+		c.value = w.combine(how[c], outside[i], w.overLanes(how[c], c.value))
+	}
+}
+
+const minusInfinity = 0xff800000
+
+// combine is old + new, or the larger of the two.
+func (w *lowering) combine(how kernel.How, old, new spirv.ID) spirv.ID {
+	switch how {
+	case kernel.Sum:
+		return w.emit(spirv.OpFAdd, w.m.Float(), old, new)
+	case kernel.Largest:
+		return w.largest(old, new)
+	}
+	return new
+}
+
+// overLanes combines a value of all the workgroup's invocations: in a subgroup where the workgroup is one, else through workgroup memory. It gives the same to all.
+func (w *lowering) overLanes(how kernel.How, value spirv.ID) spirv.ID {
+	if w.local == 1 {
+		return value
+	}
+	here := len(w.levels) - 1
+	b := w.top().block
+	if w.limits.Subgroup == w.local {
+		op := spirv.OpGroupFAdd
+		if how == kernel.Largest {
+			op = spirv.OpGroupFMax
+		}
+		id := b.Group(op, w.m.Float(), value)
+		w.depth[id] = here
+		return id
+	}
+	if w.shared == 0 {
+		w.shared = w.m.Workgroup("lanes", w.local)
+	}
+	b.Store(b.At(spirv.Workgroup, w.shared, w.lane), value)
+	b.Barrier()
+	lanes := make([]spirv.ID, w.local)
+	for i := range lanes {
+		lanes[i] = b.Load(w.m.Float(), b.At(spirv.Workgroup, w.shared, w.uint(i)))
+		w.depth[lanes[i]] = here
+	}
+	b.Barrier()
+	for n := len(lanes); n > 1; n = (n + 1) / 2 {
+		for i := range n / 2 {
+			lanes[i] = w.combine(how, lanes[i], lanes[i+(n+1)/2])
+		}
+	}
+	return lanes[0]
+}

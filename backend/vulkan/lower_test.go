@@ -1,0 +1,44 @@
+package vulkan
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// least are the limits of the smallest device that Vulkan allows.
+var least = Limits{Buffers: 4, Range: 128 << 20, Align: 256, Groups: 65535, Local: 128, Shared: 16384}
+
+// tool finds a program of SPIRV-Tools; without it there is nothing to hold a module against.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("no %s: install spirv-tools", name)
+	}
+	return path
+}
+
+// valid holds a shader against the validator, and its text against the assembler.
+func valid(t testing.TB, s *Shader) {
+	t.Helper()
+	validator, assembler, dir := tool(t, "spirv-val"), tool(t, "spirv-as"), t.TempDir()
+	binaryFile, textFile, againFile := filepath.Join(dir, "a.spv"), filepath.Join(dir, "a.spvasm"), filepath.Join(dir, "b.spv")
+	var words bytes.Buffer
+	require.NoError(t, binary.Write(&words, binary.LittleEndian, s.Words))
+	require.NoError(t, os.WriteFile(binaryFile, words.Bytes(), 0o666))
+	require.NoError(t, os.WriteFile(textFile, []byte(s.Text), 0o666))
+	out, err := exec.Command(validator, "--target-env", "vulkan1.1", binaryFile).CombinedOutput()
+	require.NoError(t, err, "%s: %s\n%s", s.Name, out, s.Text)
+	out, err = exec.Command(assembler, "--target-env", "spv1.3", "-o", againFile, textFile).CombinedOutput()
+	require.NoError(t, err, "%s: %s\n%s", s.Name, out, s.Text)
+	again, err := os.ReadFile(againFile)
+	require.NoError(t, err)
+	copy(again[8:12], words.Bytes()[8:12]) // who made it
+	require.Equal(t, words.Bytes(), again, "%s: the text does not assemble to the module\n%s", s.Name, s.Text)
+}

@@ -1,0 +1,343 @@
+package vulkan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bnetc/backend/vulkan/spirv"
+	"bnetc/ir"
+	"bnetc/ir/kernel"
+)
+
+// emit adds an instruction without effects, at the level of its deepest argument, and once for equal arguments.
+func (w *lowering) emit(op spirv.Op, typ spirv.ID, args ...spirv.ID) spirv.ID {
+	return w.share(fmt.Sprint(op, typ, args), 0, args, func(b *spirv.Block) spirv.ID { return b.Do(op, typ, args...) })
+}
+
+// share gives what has been computed under a key, or computes it: at the level of the deepest argument, but not above the least.
+func (w *lowering) share(key string, least int, args []spirv.ID, compute func(b *spirv.Block) spirv.ID) spirv.ID {
+	depth := least
+	for _, a := range args {
+		depth = max(depth, w.depth[a])
+	}
+	l := w.levels[depth]
+	if id, ok := l.memo[key]; ok {
+		return id
+	}
+	id := compute(l.block)
+	l.memo[key] = id
+	w.depth[id] = depth
+	return id
+}
+
+func (w *lowering) uint(x int) spirv.ID { return w.m.UintConst(uint32(x)) }
+
+func (w *lowering) float(x float64) spirv.ID { return w.m.FloatConst(x) }
+
+// add and mul are sums and products of positions.
+func (w *lowering) add(a, b spirv.ID) spirv.ID { return w.emit(spirv.OpIAdd, w.m.Uint(), a, b) }
+
+func (w *lowering) mul(a spirv.ID, by int) spirv.ID {
+	if by == 1 {
+		return a
+	}
+	return w.emit(spirv.OpIMul, w.m.Uint(), a, w.uint(by))
+}
+
+// An affine is a position in terms of values: constant + Σ terms.
+type affine struct {
+	constant int
+	terms    []term
+}
+
+type term struct {
+	id   spirv.ID
+	coef int
+}
+
+func (a *affine) add(coef int, p position) {
+	if p.id == 0 {
+		a.constant += coef * p.value
+		return
+	}
+	if i := slices.IndexFunc(a.terms, func(t term) bool { return t.id == p.id }); i >= 0 {
+		a.terms[i].coef += coef
+		return
+	}
+	a.terms = append(a.terms, term{p.id, coef})
+}
+
+func (a affine) key() string { return fmt.Sprint(a.constant, a.terms) }
+
+// affine gives an index for one instance.
+func (w *lowering) affine(x kernel.Index, in instance) affine {
+	a := affine{constant: x.Const}
+	for _, t := range x.Terms {
+		p, ok := in.at[t.Var]
+		if !ok {
+			panic(fmt.Sprintf("bug: kernel %s uses %s outside its loop", w.kernel.Name, t.Var))
+		}
+		a.add(t.Coef, p)
+	}
+	return a.sorted(w)
+}
+
+// flat gives the place of an element within its buffer.
+func (w *lowering) flat(buffer int, index []kernel.Index, in instance) affine {
+	shape := w.plan.Buffers[buffer].Shape
+	var a affine
+	stride := 1
+	for d := len(shape) - 1; d >= 0; d-- {
+		x := w.affine(index[d], in)
+		a.constant += stride * x.constant
+		for _, t := range x.terms {
+			a.add(stride*t.coef, position{id: t.id})
+		}
+		stride *= shape[d]
+	}
+	return a.sorted(w)
+}
+
+// sorted puts the terms that change least first, so that their sums are computed outside of loops.
+func (a affine) sorted(w *lowering) affine {
+	a.terms = slices.DeleteFunc(a.terms, func(t term) bool { return t.coef == 0 })
+	slices.SortStableFunc(a.terms, func(s, t term) int { return cmp.Compare(w.depth[s.id], w.depth[t.id]) })
+	return a
+}
+
+// index computes a position.
+func (w *lowering) index(a affine) spirv.ID {
+	sum := spirv.ID(0)
+	for _, t := range a.terms {
+		switch {
+		case sum == 0:
+			sum = w.mul(t.id, t.coef)
+		case t.coef < 0:
+			sum = w.emit(spirv.OpISub, w.m.Uint(), sum, w.mul(t.id, -t.coef))
+		default:
+			sum = w.add(sum, w.mul(t.id, t.coef))
+		}
+	}
+	switch {
+	case sum == 0:
+		return w.uint(a.constant)
+	case a.constant > 0:
+		return w.add(sum, w.uint(a.constant))
+	case a.constant < 0:
+		return w.emit(spirv.OpISub, w.m.Uint(), sum, w.uint(-a.constant))
+	}
+	return sum
+}
+
+// load gives an element of a buffer. What the kernel does not write is loaded once, as far out as its place is known and its loading safe.
+func (w *lowering) load(buffer int, at affine) spirv.ID {
+	s, key, least := w.buffers[buffer], fmt.Sprint("load ", buffer, at.key()), 0
+	for i, l := range w.levels {
+		if l.guard {
+			least = i
+		}
+	}
+	if w.stored[buffer] {
+		key += fmt.Sprint(" version ", w.version[buffer])
+		least = len(w.levels) - 1
+	}
+	if i, ok := s.only(at); ok {
+		at.constant += s.windows[i].at - s.windows[i].from
+		id := w.index(at)
+		return w.share(key, least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
+			return b.Load(w.m.Float(), b.At(spirv.StorageBuffer, s.variables[i], w.uint(0), id))
+		})
+	}
+	value := &cell{w.float(0)}
+	w.within(s, w.index(at), []*cell{value}, func(pointer spirv.ID) {
+		value.value = w.top().block.Load(w.m.Float(), pointer)
+		w.depth[value.value] = len(w.levels) - 1
+	})
+	return value.value
+}
+
+// store writes an element.
+func (w *lowering) store(buffer int, at affine, value spirv.ID) {
+	s := w.buffers[buffer]
+	if i, ok := s.only(at); ok {
+		at.constant += s.windows[i].at - s.windows[i].from
+		id := w.index(at)
+		b := w.top().block
+		b.Store(b.At(spirv.StorageBuffer, s.variables[i], w.uint(0), id), value)
+		return
+	}
+	w.within(s, w.index(at), nil, func(pointer spirv.ID) { w.top().block.Store(pointer, value) })
+}
+
+// coherent makes what an invocation stores in a buffer visible to the others behind a barrier.
+func (w *lowering) coherent(buffer int) {
+	if w.shares[buffer] {
+		return
+	}
+	w.shares[buffer] = true
+	for _, v := range slices.Compact(slices.Sorted(slices.Values(w.buffers[buffer].variables))) {
+		w.m.Coherent(v)
+	}
+}
+
+// only is the window of an element, where it is known before the shader runs.
+func (s storage) only(at affine) (int, bool) {
+	if len(s.windows) == 1 {
+		return 0, true
+	}
+	if len(at.terms) == 0 {
+		return slices.IndexFunc(s.windows, func(x window) bool { return at.constant < x.to }), true
+	}
+	return 0, false
+}
+
+// within runs code for the window that an element lies in.
+func (w *lowering) within(s storage, id spirv.ID, cells []*cell, run func(pointer spirv.ID)) {
+	for i, x := range s.windows {
+		var conditions []spirv.ID
+		if i > 0 {
+			conditions = append(conditions, w.emit(spirv.OpUGreaterThanEqual, w.m.Bool(), id, w.uint(x.from)))
+		}
+		if i < len(s.windows)-1 {
+			conditions = append(conditions, w.emit(spirv.OpULessThan, w.m.Bool(), id, w.uint(x.to)))
+		}
+		w.when(w.all(conditions), cells, func() {
+			at := id
+			if move := x.at - x.from; move > 0 {
+				at = w.add(id, w.uint(move))
+			} else if move < 0 {
+				at = w.emit(spirv.OpISub, w.m.Uint(), id, w.uint(-move))
+			}
+			run(w.top().block.At(spirv.StorageBuffer, s.variables[i], w.uint(0), at))
+		})
+	}
+}
+
+func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
+	if w.vector == nil && w.local > 1 {
+		w.hazards.meet(w, s, later)
+	}
+	switch s := s.(type) {
+	case *kernel.Let:
+		in.vars[s.Var] = &cell{w.value(s.Value, in)}
+	case *kernel.Assign:
+		c := in.vars[s.Var]
+		if c == nil {
+			panic("bug: kernel " + w.kernel.Name + " assigns to " + s.Var + " where it is not defined")
+		}
+		c.value = w.combine(s.How, c.value, w.value(s.Value, in))
+	case *kernel.Store:
+		w.storeStatement(s, in)
+	case *kernel.Draw:
+		w.draw(s, in)
+	}
+}
+
+// storeStatement stores a value of every lane; or, where the place is the same for all lanes, what they combine to, by the first invocation.
+func (w *lowering) storeStatement(s *kernel.Store, in instance) {
+	at := w.flat(s.Buffer, s.Index, in)
+	value := w.value(s.Value, in)
+	one := func() {
+		if s.How != kernel.Set {
+			value = w.combine(s.How, w.load(s.Buffer, at), value)
+		}
+		w.store(s.Buffer, at, value)
+	}
+	lane := w.lane != 0 && slices.ContainsFunc(at.terms, func(t term) bool { return t.id == w.lane })
+	switch {
+	case w.vector != nil && !lane && s.How == kernel.Set:
+		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(w.vector.Extent-1)), nil, one)
+	case w.vector != nil && !lane:
+		value = w.overLanes(s.How, value)
+		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, one)
+	case w.vector == nil && w.local > 1:
+		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, one)
+	default:
+		one()
+	}
+	w.version[s.Buffer]++
+}
+
+// value computes a value for one instance.
+func (w *lowering) value(v kernel.Value, in instance) spirv.ID {
+	return w.expr(v.Expr, func(i int) spirv.ID { return w.operand(v.Operands[i], in) })
+}
+
+func (w *lowering) operand(o kernel.Operand, in instance) spirv.ID {
+	switch o.Kind {
+	case kernel.Variable:
+		c := in.vars[o.Var]
+		if c == nil {
+			panic("bug: kernel " + w.kernel.Name + " reads " + o.Var + " where it is not defined")
+		}
+		return c.value
+	case kernel.Position:
+		a := w.affine(o.Index[0], in)
+		if len(a.terms) == 0 {
+			return w.float(float64(a.constant))
+		}
+		signed := w.emit(spirv.OpBitcast, w.m.Int(), w.index(a))
+		return w.emit(spirv.OpConvertSToF, w.m.Float(), signed)
+	}
+	return w.load(o.Buffer, w.flat(o.Buffer, o.Index, in))
+}
+
+// operations has a row for every ir.ScalarOp that is one instruction; functions for those that are several.
+var (
+	operations = map[ir.ScalarOp]spirv.Op{
+		ir.OpAdd: spirv.OpFAdd, ir.OpSub: spirv.OpFSub, ir.OpMul: spirv.OpFMul, ir.OpDiv: spirv.OpFDiv, ir.OpNeg: spirv.OpFNegate,
+	}
+	comparisons = map[ir.ScalarOp]spirv.Op{ir.OpLess: spirv.OpFOrdLessThan, ir.OpEqual: spirv.OpFOrdEqual}
+	functions   = map[ir.ScalarOp]func(w *lowering, a []spirv.ID) spirv.ID{
+		ir.OpMax:  func(w *lowering, a []spirv.ID) spirv.ID { return w.largest(a[0], a[1]) },
+		ir.OpMin:  func(w *lowering, a []spirv.ID) spirv.ID { return w.smallest(a[0], a[1]) },
+		ir.OpAbs:  func(w *lowering, a []spirv.ID) spirv.ID { return w.extended(spirv.FAbs, a[0]) },
+		ir.OpSqrt: func(w *lowering, a []spirv.ID) spirv.ID { return w.extended(spirv.Sqrt, a[0]) },
+		ir.OpSign: func(w *lowering, a []spirv.ID) spirv.ID { return w.sign(a[0]) },
+		ir.OpExp:  func(w *lowering, a []spirv.ID) spirv.ID { return w.exp(a[0]) },
+		ir.OpLog:  func(w *lowering, a []spirv.ID) spirv.ID { return w.log(a[0]) },
+		ir.OpTanh: func(w *lowering, a []spirv.ID) spirv.ID { return w.tanh(a[0]) },
+	}
+)
+
+func (w *lowering) expr(e *ir.Expr, input func(i int) spirv.ID) spirv.ID {
+	switch e.Op {
+	case ir.OpConst:
+		return w.float(e.Const)
+	case ir.OpInput:
+		return input(e.Input)
+	case ir.OpLess, ir.OpEqual:
+		return w.choose(w.condition(e, input), w.float(1), w.float(0))
+	case ir.OpSelect:
+		return w.choose(w.condition(e.Args[0], input), w.expr(e.Args[1], input), w.expr(e.Args[2], input))
+	}
+	args := make([]spirv.ID, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = w.expr(a, input)
+	}
+	if op, ok := operations[e.Op]; ok {
+		return w.emit(op, w.m.Float(), args...)
+	}
+	f, ok := functions[e.Op]
+	if !ok {
+		panic(fmt.Sprintf("bug: scalar operation %s has no SPIR-V form; kernel %s", e.Op, w.kernel.Name))
+	}
+	return f(w, args)
+}
+
+// condition is a comparison as it is, anything else by being other than 0.
+func (w *lowering) condition(e *ir.Expr, input func(i int) spirv.ID) spirv.ID {
+	if op, ok := comparisons[e.Op]; ok {
+		return w.emit(op, w.m.Bool(), w.expr(e.Args[0], input), w.expr(e.Args[1], input))
+	}
+	return w.emit(spirv.OpFUnordNotEqual, w.m.Bool(), w.expr(e, input), w.float(0))
+}
+
+// text is a shader's module in assembly form, under a head of comments that say where it comes from.
+func (s *Shader) text(k *kernel.Kernel) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "; %s: %s\n; %d x %d workgroups of %d\n", k.Name, k.From, s.Groups[0], s.Groups[1], s.Local)
+	return b.String() + s.Text
+}
