@@ -20,11 +20,12 @@ type position struct {
 	Epoch   int            `json:"epoch"` // epochs finished
 	InEpoch int            `json:"in_epoch"`
 	Samples int            `json:"samples"` // of the epoch under way
+	Seconds float64        `json:"seconds"` // that its updates took
+	Batch   int            `json:"batch"`
 	Updates map[string]int `json:"updates"` // by optimizer group
 	Seed    uint64         `json:"seed"`
 	Best    float64        `json:"best"`    // the least test error so far; negative before the first
 	Metrics int64          `json:"metrics"` // bytes of metrics.jsonl that belong to this position
-	Hash    string         `json:"program"`
 }
 
 // A checkpoint is one file, and replaced by a rename: whatever moment a run dies at, there is the old one or the new one.
@@ -40,11 +41,16 @@ const (
 
 const positionKey = "bnetc.position"
 
-// writeCheckpoint saves parameters, optimizer states and running sums with the position.
+// writeCheckpoint saves parameters, optimizer states and running sums with the position. It keeps none that is not finite.
 func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position) error {
 	tensors, err := tensorsOf(p, m, kernel.Weight, kernel.State, kernel.Metric)
 	if err != nil {
 		return err
+	}
+	for _, t := range tensors {
+		if what := notFinite(t.Name, t.Data); what != nil {
+			return &NotFinite{Step: at.Step, What: what}
+		}
 	}
 	text, err := json.Marshal(at)
 	if err != nil {
@@ -88,6 +94,19 @@ func readCheckpoint(path string, p *kernel.Plan, m backend.Machine) (position, e
 func IsRun(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, checkpoints))
 	return err == nil && info.IsDir()
+}
+
+// hasCheckpoint tells whether a run can go on from a checkpoint. A run that was killed early has none yet; a folder that is none of a run is refused.
+func hasCheckpoint(dir string) (bool, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return false, err
+	}
+	if len(list) > 0 && !IsRun(dir) {
+		return false, &ParamError{fmt.Sprintf("%s is no run folder: it has no folder %s", dir, checkpoints)}
+	}
+	_, err = os.Stat(checkpointPath(dir, latest))
+	return err == nil, nil
 }
 
 // LoadBest writes the parameters of a run's best checkpoint into a machine, or those of its latest where no epoch was finished.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"bnetc/backend"
@@ -16,35 +17,32 @@ type Evaluation struct {
 	Measures map[string]float64 `json:"measures,omitempty"`
 }
 
-// evaluateSplit runs the list "evaluate" over a split. The sums are read after every batch and added in float64.
-func (t *trainer) evaluateSplit(ctx context.Context, m backend.Machine, split Split) (*Evaluation, error) {
-	var own []sum
-	for _, s := range t.sums {
-		if !s.inTraining() {
-			own = append(own, s)
-		}
-	}
-	totals := make([]float64, len(own))
+// evaluate runs the list "evaluate" over a whole split. The sums are read after every batch and added in float64.
+func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error) {
+	totals := map[string]float64{}
 	samples := 0
-	v := []float32{0}
-	for b, err := range split.Batches(ctx, nil, t.prog.Plan.Batch, 0, false) {
+	for b, err := range split.Batches(ctx, nil, e.plan.Batch, 0, false) {
 		if err != nil {
 			return nil, err
 		}
-		if err := t.feed(m, t.prog.Plan, b, false); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := t.clearSums(m, own); err != nil {
+		if err := e.feed(b); err != nil {
 			return nil, err
 		}
-		if err := m.Run(ctx, "evaluate"); err != nil {
+		if err := e.clear(false); err != nil {
 			return nil, err
 		}
-		for i, s := range own {
-			if err := m.Read(s.buffer, v); err != nil {
-				return nil, err
-			}
-			totals[i] += float64(v[0])
+		if err := e.run(ctx, "evaluate"); err != nil {
+			return nil, err
+		}
+		sums, err := e.read(false)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range sums {
+			totals[s.name] += s.value
 		}
 		for _, w := range b.Weight {
 			if w != 0 {
@@ -52,55 +50,56 @@ func (t *trainer) evaluateSplit(ctx context.Context, m backend.Machine, split Sp
 			}
 		}
 	}
-	e := &Evaluation{Samples: samples}
-	for i, s := range own {
-		mean := totals[i] / float64(max(1, samples))
+	out := &Evaluation{Samples: samples}
+	for _, s := range e.sums {
+		if s.inTraining() {
+			continue
+		}
+		mean := totals[s.name] / float64(max(1, samples))
+		if !finite(mean) {
+			return nil, &NotFinite{What: []string{fmt.Sprintf("%s in evaluation is %v", e.prog.lossOf(s.name), mean)}}
+		}
 		percent := 100 * mean
 		switch {
 		case s.name == "loss":
-			e.Loss = mean
+			out.Loss = mean
 		case s.name == "errors":
-			e.Error = &percent
+			out.Error = &percent
 		case s.name == "errors5":
-			e.Top5 = &percent
+			out.Top5 = &percent
 		case strings.HasPrefix(s.name, "measure."):
-			if e.Measures == nil {
-				e.Measures = map[string]float64{}
+			if out.Measures == nil {
+				out.Measures = map[string]float64{}
 			}
-			e.Measures[strings.TrimPrefix(s.name, "measure.")] = mean
+			out.Measures[strings.TrimPrefix(s.name, "measure.")] = mean
 		}
 	}
-	return e, nil
+	return out, nil
 }
 
 // Evaluate builds a machine, loads parameters into it, and evaluates splits in turn.
 func Evaluate(ctx context.Context, prog *Program, b backend.Backend, load func(backend.Machine) error, splits ...Split) ([]*Evaluation, error) {
-	m, err := b.Build(ctx, prog.Plan)
+	e, err := newEngine(ctx, prog, prog.Plan, b)
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
-	t := &trainer{prog: prog, machine: m, sums: sumsOf(prog.Plan)}
-	if err := initialize(prog.Plan, m, prog.Seed); err != nil {
+	defer e.machine.Close()
+	if err := initialize(prog.Plan, e.machine, prog.Seed); err != nil {
 		return nil, err
 	}
-	if err := load(m); err != nil {
+	if err := load(e.machine); err != nil {
 		return nil, err
 	}
-	set, err := newSettings(prog, prog.Plan)
-	if err != nil {
-		return nil, err
-	}
-	if err := set.write(m, 0, map[string]int{"forward": 1, "inverse": 1}, 0); err != nil {
+	if err := e.set.write(e.machine, 0, map[string]int{"forward": 1, "inverse": 1}, 0); err != nil {
 		return nil, err
 	}
 	var out []*Evaluation
 	for _, s := range splits {
-		e, err := t.evaluateSplit(ctx, m, s)
+		got, err := e.evaluate(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, e)
+		out = append(out, got)
 	}
 	return out, nil
 }

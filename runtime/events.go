@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -15,9 +14,11 @@ import (
 // event, and a checksum of it; an event is a protocol buffer, of which only the fields used here are written.
 type eventsFile struct{ file *os.File }
 
+const eventsPrefix = "events.out.tfevents."
+
 func openEvents(dir string) (*eventsFile, error) {
 	host, _ := os.Hostname()
-	name := fmt.Sprintf("events.out.tfevents.%d.%s", time.Now().UnixNano()/1e3, host)
+	name := fmt.Sprintf("%s%d.%s", eventsPrefix, time.Now().UnixMicro(), host)
 	f, err := os.Create(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("opening the event file: %w", err)
@@ -29,27 +30,8 @@ func openEvents(dir string) (*eventsFile, error) {
 
 func now() float64 { return float64(time.Now().UnixMicro()) / 1e6 }
 
-// epoch writes an epoch's losses and errors as scalars at its step.
-func (e *eventsFile) epoch(r *EpochRow) error {
-	type scalar struct {
-		tag   string
-		value float64
-	}
-	list := []scalar{{"loss/train", r.TrainLoss}, {"loss/test", r.TestLoss}, {"samples_per_second", r.SamplesPerSecond}}
-	if r.TrainError != nil {
-		list = append(list, scalar{"error/train", *r.TrainError}, scalar{"error/test", *r.TestError})
-	}
-	for prefix, m := range map[string]map[string]float64{"inverse_loss/": r.InverseLoss, "forward_loss/": r.ForwardLoss, "measure/": r.Measures} {
-		for layer, v := range m {
-			list = append(list, scalar{prefix + layer, v})
-		}
-	}
-	slices.SortFunc(list, func(a, b scalar) int {
-		if a.tag < b.tag {
-			return -1
-		}
-		return 1
-	})
+// write writes scalars at a step.
+func (e *eventsFile) write(step uint64, list []scalar) error {
 	var summary []byte
 	for _, s := range list {
 		value := protoBytes(nil, 1, []byte(s.tag))
@@ -59,7 +41,7 @@ func (e *eventsFile) epoch(r *EpochRow) error {
 	}
 	event := protoDouble(nil, 1, now())
 	event = append(event, 2<<3)
-	event = binary.AppendUvarint(event, r.Step)
+	event = binary.AppendUvarint(event, step)
 	return e.record(protoBytes(event, 5, summary))
 }
 
@@ -86,8 +68,14 @@ func (e *eventsFile) record(data []byte) error {
 	out := binary.LittleEndian.AppendUint32(head, masked(head))
 	out = append(out, data...)
 	out = binary.LittleEndian.AppendUint32(out, masked(data))
-	_, err := e.file.Write(out)
-	return err
+	if _, err := e.file.Write(out); err != nil {
+		return fmt.Errorf("writing the event file: %w", err)
+	}
+	return nil
 }
 
-func (e *eventsFile) close() { e.file.Close() }
+func (e *eventsFile) close() {
+	if e != nil {
+		e.file.Close()
+	}
+}

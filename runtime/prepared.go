@@ -10,17 +10,17 @@ import (
 // Prepared is a machine with drawn parameters and a random batch: what a benchmark runs.
 type Prepared struct {
 	Machine backend.Machine
-	set     *settings
+	engine  *engine
 	step    uint64
 }
 
 // Prepare builds a program's machine, draws its parameters and fills its inputs from a source of numbers in 0..1.
 func Prepare(ctx context.Context, prog *Program, b backend.Backend, random func() float32) (*Prepared, error) {
-	m, err := b.Build(ctx, prog.Plan)
+	e, err := newEngine(ctx, prog, prog.Plan, b)
 	if err != nil {
 		return nil, err
 	}
-	p := &Prepared{Machine: m}
+	m := e.machine
 	fail := func(err error) (*Prepared, error) { m.Close(); return nil, err }
 	if err := initialize(prog.Plan, m, prog.Seed); err != nil {
 		return fail(err)
@@ -44,19 +44,16 @@ func Prepare(ctx context.Context, prog *Program, b backend.Backend, random func(
 			return fail(err)
 		}
 	}
-	if p.set, err = newSettings(prog, prog.Plan); err != nil {
-		return fail(err)
-	}
-	return p, nil
+	return &Prepared{Machine: m, engine: e}, nil
 }
 
 // Step runs a list once, with the settings of the next update.
 func (p *Prepared) Step(ctx context.Context, list string) error {
 	p.step++
-	if err := p.set.write(p.Machine, p.step, map[string]int{"forward": int(p.step), "inverse": int(p.step)}, 0); err != nil {
+	if err := p.engine.set.write(p.Machine, p.step, map[string]int{"forward": int(p.step), "inverse": int(p.step)}, 0); err != nil {
 		return err
 	}
-	return p.Machine.Run(ctx, list)
+	return p.engine.run(ctx, list)
 }
 
 // Close ends the machine.

@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 )
+
+func (t *trainer) writeReport() error {
+	return writeText(filepath.Join(t.opts.Dir, ReportFile), report(t.prog, t.opts, t.history))
+}
 
 // report is the run as one page that needs nothing else: curves, settings, plausibility, timing.
 func report(prog *Program, opts *Options, rows []EpochRow) string {

@@ -12,8 +12,10 @@ import (
 
 // The files of a run folder that others than the runtime look for.
 const (
-	SourceFile = "program.bnet" // the program with every default written out; a bundle has it too
-	ReportFile = "report.html"
+	SourceFile  = "program.bnet" // the program with every default written out; a bundle has it too
+	MetricsFile = "metrics.jsonl"
+	ReportFile  = "report.html"
+	CommandFile = "checkpoint/command.json" // Options.Command
 )
 
 // A Batch is rows of samples: X [rows, units], Label [rows, outputs], Weight [rows] (1 for a sample, 0 for padding), the first N of them samples.
@@ -46,6 +48,7 @@ type Group struct {
 // A Program is what a run needs to know of a compiled program.
 type Program struct {
 	Name        string // of the network
+	Output      string // its last layer, whose loss the task loss is
 	Source      string // the program's text with every default written out
 	Hash        string // of the source and the target's code
 	Plan        *kernel.Plan
@@ -74,6 +77,7 @@ type Options struct {
 	NoShuffle bool
 	Steps     int // stop after so many updates; 0: none
 	Resume    bool
+	Command   string // what else the command said, kept for the one that resumes
 	Save      string // where the final parameters go besides the checkpoint
 	Shuffle   func(n, epoch int) []int
 	Train     Split
@@ -83,7 +87,7 @@ type Options struct {
 
 // A Log is told what happens.
 type Log interface {
-	Start(epoch, epochs, steps int)
+	Start(epoch, epochs, steps, done int) // an epoch of so many steps begins, or goes on
 	Step(done int)
 	Epoch(row *EpochRow)
 	Say(text string)

@@ -26,18 +26,23 @@ type source struct {
 	Batch   *int     `help:"Samples of a batch: train.batch." placeholder:"N"`
 }
 
-// load checks the program, with more settings behind those of --set. Diagnostics go to standard error.
-func (s *source) load(more ...string) (*check.Program, error) {
-	path, err := s.path()
-	if err != nil {
-		return nil, err
-	}
-	set := append([]string{}, s.Set...)
+// load checks the program. Diagnostics go to standard error.
+func (s *source) load() (*check.Program, error) {
+	set := s.Set
 	if s.Batch != nil {
 		set = append(set, fmt.Sprintf("train.batch=%d", *s.Batch))
 	}
+	return load(s.Program, set)
+}
+
+// load checks a program with settings PATH=VALUE. Diagnostics go to standard error.
+func load(program string, set []string) (*check.Program, error) {
+	path, err := textOf(program)
+	if err != nil {
+		return nil, err
+	}
 	var l diag.List
-	p := checkInto(path, append(set, more...), &l)
+	p := checkInto(path, set, &l)
 	l.Render(os.Stderr)
 	if p == nil {
 		return nil, faultOf(&l)
@@ -45,14 +50,14 @@ func (s *source) load(more ...string) (*check.Program, error) {
 	return p, nil
 }
 
-// path is where the program's text lies: the file itself, or the copy that a bundle or a run folder holds.
-func (s *source) path() (string, error) {
-	if !isDir(s.Program) {
-		return s.Program, readable(s.Program)
+// textOf is the file that a program's text lies in: the program itself, or the copy that a bundle or a run folder holds.
+func textOf(program string) (string, error) {
+	if !isDir(program) {
+		return program, readable(program)
 	}
-	path := filepath.Join(s.Program, runtime.SourceFile)
+	path := filepath.Join(program, runtime.SourceFile)
 	if err := readable(path); err != nil {
-		return "", fmt.Errorf("%s is neither a bundle nor a run folder: %w", s.Program, err)
+		return "", fmt.Errorf("%s is neither a bundle nor a run folder: %w", program, err)
 	}
 	return path, nil
 }
@@ -93,7 +98,7 @@ func runnable(p *check.Program, plan *kernel.Plan, aim compiler.Target) *runtime
 	text := check.Source(p)
 	sum := sha256.Sum256([]byte(text))
 	prog := &runtime.Program{
-		Name: p.Name, Source: text, Hash: hex.EncodeToString(sum[:8]), Plan: plan,
+		Name: p.Name, Output: p.Layers[len(p.Layers)-1].Name, Source: text, Hash: hex.EncodeToString(sum[:8]), Plan: plan,
 		ForBatch: func(batch int) (*kernel.Plan, error) {
 			c, err := compiler.Compile(p, batch, aim)
 			if err != nil {

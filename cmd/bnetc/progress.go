@@ -23,12 +23,12 @@ func newProgress(out *os.File) *progress {
 	return &progress{out: out, live: term.IsTerminal(int(out.Fd()))}
 }
 
-// Start begins an epoch of so many steps.
-func (p *progress) Start(epoch, epochs, steps int) {
+// Start begins an epoch of so many steps, or goes on with it.
+func (p *progress) Start(epoch, epochs, steps, done int) {
 	p.epoch, p.of = epoch, epochs
 	if p.live {
 		p.bar = pb.New(steps).SetTemplateString(fmt.Sprintf(`epoch %d/%d {{bar . }} {{counters . }} {{speed . "%%s steps/s" }} {{rtime . "%%s left"}}`, epoch, epochs)).SetWriter(p.out)
-		p.bar.Start()
+		p.bar.SetCurrent(int64(done)).Start()
 	}
 }
 

@@ -17,7 +17,7 @@ type runCmd struct {
 	Data      string `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
 	Epochs    *int   `help:"Epochs to train: train.epochs." placeholder:"N"`
 	Steps     int    `help:"Stop after so many updates." placeholder:"N"`
-	Seed      *int64 `help:"Seed of every random number: train.seed." placeholder:"N"`
+	Seed      *int   `help:"Seed of every random number: train.seed." placeholder:"N"`
 	Init      string `help:"Initial parameters instead of drawn ones; any subset of them." placeholder:"FILE.safetensors"`
 	NoShuffle bool   `help:"Batches in file order."`
 	Out       string `help:"Run folder; default runs/NAME-TIMESTAMP." placeholder:"DIR"`
@@ -30,16 +30,18 @@ func (runCmd) Help() string {
 	return "Example: bnetc run examples/digits_sdtp.bnet --epochs 3 --set learn.forward.lr=3e-4"
 }
 
-// settings are the flags that have a path of --set.
-func (c *runCmd) settings() []string {
-	var set []string
-	if c.Epochs != nil {
-		set = append(set, fmt.Sprintf("train.epochs=%d", *c.Epochs))
+// said is the command that the flags make, behind the one that it goes on with.
+func (c *runCmd) said(before command) command {
+	more := c.Set
+	for _, f := range []struct {
+		path  string
+		value *int
+	}{{"train.batch", c.Batch}, {"train.epochs", c.Epochs}, {"train.seed", c.Seed}} {
+		if f.value != nil {
+			more = append(more, fmt.Sprintf("%s=%d", f.path, *f.value))
+		}
 	}
-	if c.Seed != nil {
-		set = append(set, fmt.Sprintf("train.seed=%d", *c.Seed))
-	}
-	return set
+	return command{override(before.Set, more), before.NoShuffle || c.NoShuffle}
 }
 
 // folder is the run folder.
@@ -64,7 +66,12 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.load(c.settings()...)
+	before, err := recall(c.Resume)
+	if err != nil {
+		return err
+	}
+	said := c.said(before)
+	p, err := load(c.Program, said.Set)
 	if err != nil {
 		return err
 	}
@@ -86,7 +93,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	}
 	log := newProgress(os.Stderr)
 	result, err := runtime.Train(ctx, runnable(p, plan, j.target.aim(c.place)), runtime.Options{
-		Backend: backend, Target: j.target.name, Device: d.name, Dir: dir, Init: c.Init, NoShuffle: c.NoShuffle, Steps: c.Steps, Resume: c.Resume != "",
+		Backend: backend, Target: j.target.name, Device: d.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: c.Steps, Resume: c.Resume != "",
 		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{data.Train}, Test: split{data.Test}, Log: log,
 	})
 	log.end()

@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"bnetc/ir/kernel"
+)
+
+// A NotFinite error names what became infinite or not a number, by its layer, and the update after which it was found.
+type NotFinite struct {
+	Step uint64   // 0 outside a run
+	What []string // "the inverse loss of layer l2 is NaN", "parameter l2.V has NaN at 17"
+}
+
+func (e *NotFinite) Error() string {
+	what := strings.Join(e.What, ", ")
+	if e.Step == 0 {
+		return what
+	}
+	return fmt.Sprintf("step %d: %s; the last checkpoint stands. A smaller learning rate (--set learn.forward.lr=…, learn.inverse.lr=…) may help", e.Step, what)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// lossOf words the name of a sum: "the inverse loss of layer l2". The task loss is the output layer's.
+func (p *Program) lossOf(name string) string {
+	kind, layer, _ := strings.Cut(name, ".")
+	switch name {
+	case "train.loss", "loss":
+		kind, layer = "task_loss", p.Output
+	}
+	return fmt.Sprintf("the %s of layer %s", strings.ReplaceAll(kind, "_", " "), layer)
+}
+
+// checkLosses stops a run at the update that made a loss infinite or not a number.
+func (t *trainer) checkLosses(e *engine) error {
+	losses, err := e.read(true)
+	if err != nil {
+		return err
+	}
+	var what []string
+	for _, l := range losses {
+		if !finite(l.value) {
+			what = append(what, fmt.Sprintf("%s is %v", t.prog.lossOf(l.name), l.value))
+		}
+	}
+	if what == nil {
+		return nil
+	}
+	return &NotFinite{Step: t.at.Step, What: what}
+}
+
+// checkParameters stops a run whose parameters became infinite or not a number, though no loss did.
+func (t *trainer) checkParameters() error {
+	for _, p := range fileTensors(t.prog.Plan, kernel.Weight) {
+		data, err := p.read(t.main.machine)
+		if err != nil {
+			return err
+		}
+		if what := notFinite(p.name, data); what != nil {
+			return &NotFinite{Step: t.at.Step, What: what}
+		}
+	}
+	return nil
+}
+
+// notFinite says where a tensor is not finite, nil if it is.
+func notFinite(name string, data []float32) []string {
+	for i, v := range data {
+		if v-v != 0 { // of infinities and NaN alone
+			return []string{fmt.Sprintf("parameter %s has %v at %d", name, v, i)}
+		}
+	}
+	return nil
+}
