@@ -1,0 +1,319 @@
+package vulkan
+
+/*
+#cgo linux LDFLAGS: -ldl
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What follows is of the Vulkan specification, in the few shapes that are needed here. Handles are pointers: 64-bit machines only.
+typedef void (*fn)(void);
+typedef fn (*get_fn)(void *instance, const char *name);
+
+static fn find(void *get, void *instance, const char *name) { return ((get_fn)get)(instance, name); }
+
+// Structures that Vulkan 1.1 and 1.2 added: each begins with a type and a link to the next.
+typedef struct { uint32_t type; void *next; uint32_t size, stages, operations, quad; } subgroup_facts;
+typedef struct { uint32_t type; void *next; uint32_t sets; uint64_t allocation; } maintenance3_facts;
+typedef struct { uint32_t type; void *next; uint32_t id; char name[256], info[256]; uint8_t version[4]; } driver_facts;
+typedef struct { uint32_t type; void *next; char properties[4096]; } properties2;
+
+typedef struct { uint32_t subgroup, operations, stages; uint64_t allocation; char driver[256], info[256]; } device_facts;
+
+static void facts_of(fn f, void *device, int driver_known, device_facts *out) {
+	driver_facts d = { .type = 1000196000 };
+	maintenance3_facts m = { .type = 1000168000, .next = driver_known ? &d : NULL };
+	subgroup_facts s = { .type = 1000094000, .next = &m };
+	properties2 *p = calloc(1, sizeof *p);
+	p->type = 1000059001;
+	p->next = &s;
+	((void (*)(void *, void *))f)(device, p);
+	free(p);
+	out->subgroup = s.size, out->operations = s.operations, out->stages = s.stages, out->allocation = m.allocation;
+	memcpy(out->driver, d.name, sizeof d.name);
+	memcpy(out->info, d.info, sizeof d.info);
+}
+
+typedef struct { uint32_t flags, count, bits, granularity[3]; } family;
+
+static void families(fn f, void *device, uint32_t *count, family *list) { ((void (*)(void *, uint32_t *, family *))f)(device, count, list); }
+
+// Messages of the validation layers, kept until they are asked for.
+typedef struct message { struct message *next; char *text; } message;
+typedef struct { uint32_t type; void *next; uint32_t flags; const char *id; int32_t number; const char *text; } callback_data;
+
+static uint32_t on_message(uint32_t severity, uint32_t kinds, const callback_data *data, void *to) {
+	(void)severity, (void)kinds;
+	message *m = malloc(sizeof *m);
+	m->text = strdup(data->text ? data->text : "");
+	message *old = __atomic_load_n((message **)to, __ATOMIC_RELAXED);
+	do m->next = old;
+	while (!__atomic_compare_exchange_n((message **)to, &old, m, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	return 0;
+}
+
+typedef struct { uint32_t type; const void *next; uint32_t flags, severity, kinds; void *callback, *data; } messenger_info;
+
+static messenger_info *new_messenger_info(const void *next, void *to) {
+	messenger_info *info = calloc(1, sizeof *info);
+	*info = (messenger_info){ 1000128004, next, 0, 0x1100, 0x7, on_message, to }; // warnings and errors, of every kind
+	return info;
+}
+
+static int32_t create_messenger(fn f, void *instance, const messenger_info *info, void **out) {
+	return ((int32_t (*)(void *, const messenger_info *, void *, void **))f)(instance, info, NULL, out);
+}
+static void destroy_messenger(fn f, void *instance, void *messenger) { ((void (*)(void *, void *, void *))f)(instance, messenger, NULL); }
+
+typedef struct { uint32_t type; const void *next; uint32_t enabled; const uint32_t *enable; uint32_t disabled; const uint32_t *disable; } validation_features;
+
+static validation_features *new_validation_features(uint32_t which) {
+	validation_features *v = calloc(1, sizeof *v + sizeof which);
+	uint32_t *list = (uint32_t *)(v + 1);
+	*list = which;
+	*v = (validation_features){ 1000247000, NULL, 1, list, 0, NULL };
+	return v;
+}
+
+// Calls that take arrays of structures.
+typedef struct { uint32_t type; const void *next; uint32_t waits; void *wait, *stages; uint32_t count; void *const *commands; uint32_t signals; void *signal; } submit_info;
+
+static int32_t submit(fn f, void *queue, uint32_t count, void *const *commands, void *fence) {
+	submit_info info = { .type = 4, .count = count, .commands = commands };
+	return ((int32_t (*)(void *, uint32_t, const submit_info *, void *))f)(queue, 1, &info, fence);
+}
+
+typedef struct { uint32_t type; const void *next; uint32_t from, to; } memory_barrier;
+
+static void barrier(fn f, void *commands, uint32_t from, uint32_t to, uint32_t written, uint32_t seen) {
+	memory_barrier b = { 46, NULL, written, seen };
+	((void (*)(void *, uint32_t, uint32_t, uint32_t, uint32_t, const memory_barrier *, uint32_t, void *, uint32_t, void *))f)(
+		commands, from, to, 0, written != 0, &b, 0, NULL, 0, NULL);
+}
+
+typedef struct { uint64_t from, to, size; } region;
+
+static void copy(fn f, void *commands, void *from, void *to, uint32_t count, const region *regions) {
+	((void (*)(void *, void *, void *, uint32_t, const region *))f)(commands, from, to, count, regions);
+}
+
+typedef struct { void *buffer; uint64_t offset, range; } buffer_info;
+typedef struct { uint32_t type; const void *next; void *set; uint32_t binding, element, count, kind; const void *image; const buffer_info *buffer; const void *view; } write_info;
+
+static void bind(fn f, void *device, void *set, uint32_t binding, void *buffer, uint64_t offset, uint64_t range) {
+	buffer_info b = { buffer, offset, range };
+	write_info w = { .type = 35, .set = set, .binding = binding, .count = 1, .kind = 7, .buffer = &b };
+	((void (*)(void *, uint32_t, const write_info *, uint32_t, const void *))f)(device, 1, &w, 0, NULL);
+}
+
+typedef struct { uint32_t type; const void *next; uint32_t flags, stage; void *module; const char *name; const void *special; } stage_info;
+typedef struct { uint32_t type; const void *next; uint32_t flags; stage_info stage; void *layout, *base; int32_t base_index; } pipeline_info;
+
+static int32_t pipeline(fn f, void *device, void *cache, void *module, const char *entry, void *layout, void **out) {
+	pipeline_info p = { .type = 29, .stage = { .type = 18, .stage = 0x20, .module = module, .name = entry }, .layout = layout, .base_index = -1 };
+	return ((int32_t (*)(void *, void *, uint32_t, const pipeline_info *, void *, void **))f)(device, cache, 1, &p, NULL, out);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	vk "github.com/vulkan-go/vulkan"
+)
+
+// This file is the one place where Go meets Vulkan other than through vulkan-go: the loader; structures and calls newer than the binding's
+// Vulkan 1.1.88; and the calls that take arrays of structures, whose copies the binding lets the garbage collector free while the driver
+// still reads them.
+
+// A loader is the system's Vulkan library, from which every call is found.
+type loader struct{ handle, get unsafe.Pointer }
+
+// load opens the library of a name. It stays open for the life of the process: drivers leave threads and thread-local data behind.
+func load(name string) (loader, error) {
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	l := loader{handle: C.dlopen(n, C.RTLD_NOW|C.RTLD_LOCAL)}
+	if l.handle == nil {
+		return l, fmt.Errorf("%s", C.GoString(C.dlerror()))
+	}
+	symbol := C.CString("vkGetInstanceProcAddr")
+	defer C.free(unsafe.Pointer(symbol))
+	if l.get = C.dlsym(l.handle, symbol); l.get == nil {
+		C.dlclose(l.handle)
+		return l, fmt.Errorf("%s has no vkGetInstanceProcAddr", name)
+	}
+	return l, nil
+}
+
+func (l loader) find(of vk.Instance, name string) C.fn {
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	return C.find(l.get, unsafe.Pointer(of), n)
+}
+
+// calls are the entry points of one instance that the binding lacks or cannot make safely.
+type calls struct {
+	properties2, families, submit, barrier, copy, update, pipelines C.fn
+}
+
+func (l loader) calls(of vk.Instance) (calls, error) {
+	var c calls
+	for _, f := range []struct {
+		into *C.fn
+		name string
+	}{
+		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
+		{&c.barrier, "vkCmdPipelineBarrier"}, {&c.copy, "vkCmdCopyBuffer"}, {&c.update, "vkUpdateDescriptorSets"}, {&c.pipelines, "vkCreateComputePipelines"},
+	} {
+		if *f.into = l.find(of, f.name); *f.into == nil {
+			return c, fmt.Errorf("the Vulkan loader has no %s", f.name)
+		}
+	}
+	return c, nil
+}
+
+// newerFacts are what Vulkan 1.1 and 1.2 tell of a device beside the limits of 1.0.
+type newerFacts struct {
+	subgroup     int  // invocations of a subgroup
+	addsSubgroup bool // compute shaders can add over a subgroup
+	allocation   int64
+	driver       string
+}
+
+func (c *calls) newerFacts(d vk.PhysicalDevice, version uint32) newerFacts {
+	var f C.device_facts
+	known := C.int(0)
+	if version >= vk.MakeVersion(1, 2, 0) {
+		known = 1
+	}
+	C.facts_of(c.properties2, unsafe.Pointer(d), known, &f)
+	const compute, arithmetic = 0x20, 0x4
+	out := newerFacts{subgroup: int(f.subgroup), addsSubgroup: f.stages&compute != 0 && f.operations&arithmetic != 0, allocation: int64(f.allocation)}
+	if known == 1 {
+		out.driver = C.GoString(&f.driver[0]) + " " + C.GoString(&f.info[0])
+	}
+	return out
+}
+
+// A family is the queues of one kind that a device has.
+type family struct {
+	compute   bool
+	graphics  bool
+	timestamp uint // bits of a timestamp that count; 0 where there are none
+}
+
+func (c *calls) queueFamilies(d vk.PhysicalDevice) []family {
+	var n C.uint32_t
+	C.families(c.families, unsafe.Pointer(d), &n, nil)
+	if n == 0 {
+		return nil
+	}
+	list := make([]C.family, n)
+	C.families(c.families, unsafe.Pointer(d), &n, &list[0])
+	out := make([]family, n)
+	for i := range out {
+		out[i] = family{compute: list[i].flags&2 != 0, graphics: list[i].flags&1 != 0, timestamp: uint(list[i].bits)}
+	}
+	return out
+}
+
+// submit hands command buffers to a queue, in order.
+func (c *calls) submitTo(queue vk.Queue, commands []vk.CommandBuffer, fence vk.Fence) vk.Result {
+	return vk.Result(C.submit(c.submit, unsafe.Pointer(queue), C.uint32_t(len(commands)), (*unsafe.Pointer)(unsafe.Pointer(&commands[0])), unsafe.Pointer(fence)))
+}
+
+// A scope is pipeline stages with what they write or read.
+type scope struct {
+	stages vk.PipelineStageFlagBits
+	access vk.AccessFlagBits
+}
+
+// wait makes what follows in the scope `to` wait for what stands before in the scope `from`, and see what that wrote; where from has no access it is a wait alone.
+func (c *calls) wait(commands vk.CommandBuffer, from, to scope) {
+	C.barrier(c.barrier, unsafe.Pointer(commands), C.uint32_t(from.stages), C.uint32_t(to.stages), C.uint32_t(from.access), C.uint32_t(to.access))
+}
+
+// A span is bytes of one buffer that are copied to another.
+type span struct{ from, to, size int64 }
+
+func (c *calls) copyTo(commands vk.CommandBuffer, from, to vk.Buffer, spans ...span) {
+	C.copy(c.copy, unsafe.Pointer(commands), unsafe.Pointer(from), unsafe.Pointer(to), C.uint32_t(len(spans)), (*C.region)(unsafe.Pointer(&spans[0])))
+}
+
+// bind makes a range of a buffer, in bytes, a binding of a descriptor set.
+func (c *calls) bind(d vk.Device, set vk.DescriptorSet, binding int, buffer vk.Buffer, offset, size int64) {
+	C.bind(c.update, unsafe.Pointer(d), unsafe.Pointer(set), C.uint32_t(binding), unsafe.Pointer(buffer), C.uint64_t(offset), C.uint64_t(size))
+}
+
+// pipeline compiles a module's entry point "main".
+func (c *calls) pipeline(d vk.Device, cache vk.PipelineCache, module vk.ShaderModule, layout vk.PipelineLayout) (vk.Pipeline, vk.Result) {
+	entry := C.CString("main")
+	defer C.free(unsafe.Pointer(entry))
+	var p unsafe.Pointer
+	result := C.pipeline(c.pipelines, unsafe.Pointer(d), unsafe.Pointer(cache), unsafe.Pointer(module), entry, unsafe.Pointer(layout), &p)
+	return vk.Pipeline(p), vk.Result(result)
+}
+
+// A listener keeps the messages of the validation layers of one instance.
+type listener struct {
+	first     **C.message // in C, for the layers' threads write here
+	info      *C.messenger_info
+	features  *C.validation_features
+	messenger unsafe.Pointer
+	destroy   C.fn
+}
+
+// listen prepares what an instance's creation is given, as the link to the next structure, so that every message from there on is kept. Synchronization
+// validation is asked for where the layer offers it.
+func listen(synchronization bool) (*listener, unsafe.Pointer) {
+	l := &listener{first: (**C.message)(C.calloc(1, C.size_t(unsafe.Sizeof(uintptr(0)))))}
+	if synchronization {
+		const synchronizationValidation = 4
+		l.features = C.new_validation_features(synchronizationValidation)
+	}
+	l.info = C.new_messenger_info(unsafe.Pointer(l.features), unsafe.Pointer(l.first))
+	return l, unsafe.Pointer(l.info)
+}
+
+// start listens to what happens between the instance's creation and its end.
+func (l *listener) start(from loader, of vk.Instance) error {
+	create := from.find(of, "vkCreateDebugUtilsMessengerEXT")
+	l.destroy = from.find(of, "vkDestroyDebugUtilsMessengerEXT")
+	if create == nil || l.destroy == nil {
+		return fmt.Errorf("the Vulkan loader has no vkCreateDebugUtilsMessengerEXT")
+	}
+	l.info.next = nil
+	return failed(vk.Result(C.create_messenger(create, unsafe.Pointer(of), l.info, &l.messenger)), "listening to the validation layers")
+}
+
+// stop ends what start began, before the instance ends.
+func (l *listener) stop(of vk.Instance) {
+	if l.messenger != nil {
+		C.destroy_messenger(l.destroy, unsafe.Pointer(of), l.messenger)
+	}
+}
+
+// messages gives what has been said, first things first, and forgets it.
+func (l *listener) messages() []string {
+	var out []string
+	m := *l.first
+	*l.first = nil
+	for m != nil {
+		next := m.next
+		out = append([]string{C.GoString(m.text)}, out...)
+		C.free(unsafe.Pointer(m.text))
+		C.free(unsafe.Pointer(m))
+		m = next
+	}
+	return out
+}
+
+func (l *listener) free() {
+	l.messages()
+	C.free(unsafe.Pointer(l.info))
+	C.free(unsafe.Pointer(l.features))
+	C.free(unsafe.Pointer(l.first))
+}

@@ -1,0 +1,243 @@
+package vulkan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/backend"
+	"bnetc/ir/kernel"
+)
+
+// build puts a plan on the best device there is, with every call validated; what the layers say fails the test, up to the machine's end.
+func build(t testing.TB, plan *kernel.Plan) *Machine {
+	t.Helper()
+	t.Setenv("BNETC_CACHE", t.TempDir())
+	require.NoError(t, plan.Verify())
+	m, err := (&Backend{Validate: true}).Build(context.Background(), plan)
+	var missing *backend.Missing
+	if errors.As(err, &missing) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	return m.(*Machine)
+}
+
+func planFrom(t testing.TB, text string) *kernel.Plan {
+	t.Helper()
+	p, err := kernel.Parse(text)
+	require.NoError(t, err)
+	return p
+}
+
+// adding is a plan that adds what the host writes, again and again.
+func adding(t testing.TB, n int) *kernel.Plan {
+	return planFrom(t, strings.ReplaceAll(`plan adding batch 1
+settings by
+
+buffer settings setting [1]
+buffer x input [N]
+buffer sum metric [N]
+
+kernel add(x, settings -> sum)
+  parallel i in N
+    store sum[i] += x[i] * settings[0]
+
+list step
+  0: add
+`, "N", fmt.Sprint(n)))
+}
+
+// Writes and runs that the host does not wait for happen in order: more of them than there are flights, and of any size.
+func TestWritesAndRunsKeepTheirOrder(t *testing.T) {
+	m := build(t, adding(t, 3))
+	want := make([]float32, 3)
+	for step := range 500 {
+		x := []float32{float32(step), 1, float32(step % 7)}
+		require.NoError(t, m.Write(1, []float32{99, 99, 99})) // overwritten before it is read
+		require.NoError(t, m.Write(1, x))
+		require.NoError(t, m.Write(0, []float32{float32(1 + step%3)}))
+		clear(x) // the machine has its own copy
+		require.NoError(t, m.Run(context.Background(), "step"))
+		by := float32(1 + step%3)
+		want[0], want[1], want[2] = want[0]+by*float32(step), want[1]+by, want[2]+by*float32(step%7)
+		if step%100 == 7 {
+			got := make([]float32, 3)
+			require.NoError(t, m.Read(2, got))
+			require.Equal(t, want, got, "step %d", step)
+			clear(want)
+			require.NoError(t, m.Write(2, want))
+		}
+	}
+	got := make([]float32, 3)
+	require.NoError(t, m.Read(2, got))
+	require.Equal(t, want, got)
+}
+
+func TestBuffersLargerThanWhatIsOnItsWay(t *testing.T) {
+	n := leastStaging/4*5/2 + 3
+	m := build(t, adding(t, n))
+	x, got := make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i] = float32(i % 1000)
+	}
+	require.NoError(t, m.Read(2, got))
+	require.Equal(t, make([]float32, n), got, "memory begins as zero")
+	require.NoError(t, m.Write(0, []float32{2}))
+	for range 3 {
+		require.NoError(t, m.Write(1, x))
+		require.NoError(t, m.Run(context.Background(), "step"))
+	}
+	require.NoError(t, m.Read(2, got))
+	for i := range x {
+		require.Equal(t, 6*x[i], got[i])
+	}
+}
+
+// Each step reads what all of the step before wrote; the temporaries share memory.
+const chained = `plan chained batch 1
+
+buffer a weight [64]
+buffer b temp [64]
+buffer c temp [64] at 64
+buffer d temp [64]
+buffer e weight [64]
+
+kernel one(a -> b)
+  parallel i in 64
+    store b[i] = a[63-i] + 1
+
+kernel aside(a -> e)
+  parallel i in 64
+    store e[i] = a[i] * 2
+
+kernel two(b -> c)
+  parallel i in 64
+    store c[i] = b[63-i] * 2
+
+kernel three(c -> d)
+  parallel i in 64
+    store d[i] = c[63-i] + 1
+
+kernel four(d -> a)
+  parallel i in 64
+    store a[i] = d[63-i] - 1
+
+list step
+  0: one aside
+  1: two
+  2: three
+  3: four
+`
+
+func TestWaitsAreExact(t *testing.T) {
+	p := planFrom(t, chained)
+	require.Equal(t, []need{nothing, nothing, sight, sight, sight}, place(p).waits(p, &p.Lists[0]))
+	// Without the chain in between, overwriting what was read is a matter of turn, and what was written stays to be seen.
+	p.Lists[0].Steps = []kernel.Step{{Kernel: 1}, {Kernel: 4, Level: 1}, {Kernel: 0, Level: 2}}
+	require.Equal(t, []need{nothing, turn, sight}, place(p).waits(p, &p.Lists[0]))
+	// b and d share their memory.
+	p.Lists[0].Steps = []kernel.Step{{Kernel: 0}, {Kernel: 3, Level: 1}}
+	require.Equal(t, []need{nothing, sight}, place(p).waits(p, &p.Lists[0]))
+}
+
+func TestStepsSeeWhatStepsBeforeWrote(t *testing.T) {
+	m := build(t, planFrom(t, chained))
+	a := make([]float32, 64)
+	for i := range a {
+		a[i] = float32(i)
+	}
+	require.NoError(t, m.Write(0, a))
+	for range 20 {
+		require.NoError(t, m.Run(context.Background(), "step"))
+		for i := range a {
+			a[i] = (a[i] + 1) * 2
+		}
+	}
+	got := make([]float32, 64)
+	require.NoError(t, m.Read(0, got))
+	require.Equal(t, a, got)
+	require.NoError(t, m.Read(4, got))
+	for i := range a {
+		require.Equal(t, 2*(a[i]/2-1), got[i])
+	}
+}
+
+func TestMistakesOfTheCaller(t *testing.T) {
+	m := build(t, adding(t, 4))
+	require.EqualError(t, m.Write(1, make([]float32, 5)), "buffer x holds 4 numbers, not 5")
+	require.EqualError(t, m.Read(7, make([]float32, 5)), "plan adding has 3 buffers, no number 7")
+	require.EqualError(t, m.Run(context.Background(), "forward"), `plan adding has no list "forward"`)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, m.Run(ctx, "step"), context.Canceled)
+	require.NoError(t, m.Run(context.Background(), "step"), "none of them ends the machine's work")
+	require.NoError(t, m.Close())
+	require.NoError(t, m.Close())
+	require.ErrorContains(t, m.Run(context.Background(), "step"), "closed")
+	require.ErrorContains(t, m.Write(1, make([]float32, 4)), "closed")
+}
+
+// The layers do speak: a test that trusts their silence needs to know.
+func TestValidationIsHeard(t *testing.T) {
+	m := build(t, adding(t, 4))
+	m.device.bind(m.device.device, m.programs.list[0].set, 0, m.pieces[0].buffer, 1, 4) // no device allows a binding at byte 1
+	err := m.Run(context.Background(), "step")
+	if err == nil {
+		err = m.Read(2, make([]float32, 4))
+	}
+	require.ErrorContains(t, err, "the validation layers say")
+}
+
+func TestWhatIsMissing(t *testing.T) {
+	missing := func(t *testing.T, err error, says string) {
+		t.Helper()
+		var m *backend.Missing
+		require.ErrorAs(t, err, &m)
+		require.Contains(t, err.Error(), says)
+		require.Contains(t, err.Error(), "--target cpu")
+	}
+	_, err := open("libnowhere.so.1", false)
+	missing(t, err, "no Vulkan loader was found")
+	build(t, adding(t, 4)) // skips where there is no device
+	for _, c := range []struct{ name, device, says string }{
+		{"a number", "17", `there is no Vulkan device "17"; there are: 0 `}, {"a name", "Voodoo", `there is no Vulkan device "Voodoo"; there are: 0 `},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := (&Backend{Device: c.device}).Build(context.Background(), adding(t, 4))
+			var m *backend.Missing
+			require.ErrorAs(t, err, &m)
+			require.Contains(t, err.Error(), c.says)
+		})
+	}
+	t.Run("memory", func(t *testing.T) {
+		p := adding(t, 4)
+		p.Buffers = append(p.Buffers, kernel.Buffer{Name: "W", Kind: kernel.Weight, Shape: []int{1 << 20, 1 << 22}})
+		_, err := (&Backend{}).Build(context.Background(), p)
+		missing(t, err, "the plan adding needs 16384.00 GiB of the device's memory (parameters 16384.00 GiB, optimizer state 0.0 MiB, activities 0.0 MiB)")
+	})
+	t.Run("no driver", func(t *testing.T) {
+		t.Setenv("VK_ICD_FILENAMES", filepath.Join(t.TempDir(), "none.json"))
+		t.Setenv("VK_DRIVER_FILES", os.Getenv("VK_ICD_FILENAMES"))
+		_, err := (&Backend{}).Build(context.Background(), adding(t, 4))
+		missing(t, err, "no Vulkan driver was found")
+	})
+}
+
+func TestChoosing(t *testing.T) {
+	list := []Device{{Name: "NVIDIA H100"}, {Name: "AMD Radeon"}, {Name: "llvmpipe", Kind: "software"}}
+	for wanted, name := range map[string]string{"": "NVIDIA H100", "1": "AMD Radeon", "radeon": "AMD Radeon", "LLVM": "llvmpipe", "H100": "NVIDIA H100", "100": "NVIDIA H100"} {
+		d, err := choose(list, wanted)
+		require.NoError(t, err)
+		require.Equal(t, name, d.Name, wanted)
+	}
+	_, err := choose(list, "3")
+	require.ErrorContains(t, err, "0 NVIDIA H100, 1 AMD Radeon, 2 llvmpipe (software)")
+}

@@ -1,0 +1,139 @@
+package vulkan
+
+import (
+	"fmt"
+	"unsafe"
+
+	vk "github.com/vulkan-go/vulkan"
+)
+
+// programs are the kernels of a plan, ready to be dispatched: pipeline and descriptor set of each.
+type programs struct {
+	layouts map[int]kernelLayout // by the number of bindings
+	pool    vk.DescriptorPool
+	list    []program
+}
+
+type kernelLayout struct {
+	set      vk.DescriptorSetLayout
+	pipeline vk.PipelineLayout
+}
+
+type program struct {
+	pipeline vk.Pipeline
+	layout   vk.PipelineLayout
+	set      vk.DescriptorSet
+	groups   [3]int
+}
+
+// prepare compiles shaders and binds the plan's memory to them. What was compiled before is found in the driver's cache, which is kept on disk.
+func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*programs, error) {
+	p := &programs{layouts: map[int]kernelLayout{}}
+	cache := l.openCache()
+	defer vk.DestroyPipelineCache(l.device, cache.handle, nil)
+	err := p.reserve(l, shaders)
+	for _, s := range shaders {
+		if err != nil {
+			break
+		}
+		var made program
+		if made, err = p.build(l, s, cache.handle); err == nil {
+			for i, b := range s.Bindings {
+				l.bind(l.device, made.set, i, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
+			}
+		}
+	}
+	if err != nil {
+		p.release(l)
+		return nil, err
+	}
+	l.saveCache(cache)
+	return p, nil
+}
+
+// reserve makes the pool of descriptors that the shaders need.
+func (p *programs) reserve(l *logical, shaders []*Shader) error {
+	n := 0
+	for _, s := range shaders {
+		n += len(s.Bindings)
+	}
+	info := vk.DescriptorPoolCreateInfo{SType: vk.StructureTypeDescriptorPoolCreateInfo, MaxSets: uint32(max(1, len(shaders))), PoolSizeCount: 1,
+		PPoolSizes: []vk.DescriptorPoolSize{{Type: vk.DescriptorTypeStorageBuffer, DescriptorCount: uint32(max(1, n))}}}
+	defer info.Free()
+	var pool vk.DescriptorPool
+	err := failed(vk.CreateDescriptorPool(l.device, &info, nil, &pool), "reserving descriptors")
+	p.pool = pool
+	return err
+}
+
+// build compiles one shader. Its pipeline is among the programs, and so released, even where a later step fails.
+func (p *programs) build(l *logical, s *Shader, cache vk.PipelineCache) (program, error) {
+	layout, err := p.layout(l, len(s.Bindings))
+	if err != nil {
+		return program{}, err
+	}
+	info := vk.ShaderModuleCreateInfo{SType: vk.StructureTypeShaderModuleCreateInfo, CodeSize: uint(4 * len(s.Words)), PCode: s.Words}
+	defer info.Free()
+	var module vk.ShaderModule
+	if err := failed(vk.CreateShaderModule(l.device, &info, nil, &module), "loading kernel "+s.Name); err != nil {
+		return program{}, err
+	}
+	defer vk.DestroyShaderModule(l.device, module, nil)
+	made := program{layout: layout.pipeline, groups: s.Groups}
+	var result vk.Result
+	if made.pipeline, result = l.pipeline(l.device, cache, module, layout.pipeline); result != vk.Success {
+		return program{}, failed(result, "compiling kernel "+s.Name)
+	}
+	p.list = append(p.list, made)
+	set := vk.DescriptorSetAllocateInfo{SType: vk.StructureTypeDescriptorSetAllocateInfo, DescriptorPool: p.pool, DescriptorSetCount: 1,
+		PSetLayouts: []vk.DescriptorSetLayout{layout.set}}
+	defer set.Free()
+	at := &p.list[len(p.list)-1]
+	err = failed(vk.AllocateDescriptorSets(l.device, &set, &at.set), "reserving descriptors of kernel "+s.Name)
+	return *at, err
+}
+
+// layout gives the layout of a kernel with n storage buffers in set 0.
+func (p *programs) layout(l *logical, n int) (kernelLayout, error) {
+	if made, ok := p.layouts[n]; ok {
+		return made, nil
+	}
+	bindings := make([]vk.DescriptorSetLayoutBinding, n)
+	for i := range bindings {
+		bindings[i] = vk.DescriptorSetLayoutBinding{Binding: uint32(i), DescriptorType: vk.DescriptorTypeStorageBuffer, DescriptorCount: 1,
+			StageFlags: vk.ShaderStageFlags(vk.ShaderStageComputeBit)}
+	}
+	var made kernelLayout
+	info := vk.DescriptorSetLayoutCreateInfo{SType: vk.StructureTypeDescriptorSetLayoutCreateInfo, BindingCount: uint32(n), PBindings: bindings}
+	defer info.Free()
+	if err := failed(vk.CreateDescriptorSetLayout(l.device, &info, nil, &made.set), fmt.Sprintf("describing kernels of %d buffers", n)); err != nil {
+		return made, err
+	}
+	p.layouts[n] = made
+	of := vk.PipelineLayoutCreateInfo{SType: vk.StructureTypePipelineLayoutCreateInfo, SetLayoutCount: 1, PSetLayouts: []vk.DescriptorSetLayout{made.set}}
+	defer of.Free()
+	err := failed(vk.CreatePipelineLayout(l.device, &of, nil, &made.pipeline), fmt.Sprintf("describing kernels of %d buffers", n))
+	p.layouts[n] = made
+	return made, err
+}
+
+func (p *programs) release(l *logical) {
+	for _, made := range p.list {
+		vk.DestroyPipeline(l.device, made.pipeline, nil)
+	}
+	for _, made := range p.layouts {
+		vk.DestroyPipelineLayout(l.device, made.pipeline, nil)
+		vk.DestroyDescriptorSetLayout(l.device, made.set, nil)
+	}
+	vk.DestroyDescriptorPool(l.device, p.pool, nil)
+}
+
+// dispatch records one run of a program.
+func (m *program) dispatch(commands vk.CommandBuffer) {
+	vk.CmdBindPipeline(commands, vk.PipelineBindPointCompute, m.pipeline)
+	vk.CmdBindDescriptorSets(commands, vk.PipelineBindPointCompute, m.layout, 0, 1, []vk.DescriptorSet{m.set}, 0, nil)
+	vk.CmdDispatch(commands, uint32(m.groups[0]), uint32(m.groups[1]), uint32(m.groups[2]))
+}
+
+// bytesOf is what a call reads of Go's memory.
+func bytesOf(data []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(data)) }

@@ -1,0 +1,104 @@
+package vulkan
+
+import (
+	vk "github.com/vulkan-go/vulkan"
+
+	"bnetc/ir/kernel"
+)
+
+// A reach is a range of the device's memory that a kernel touches, in floats.
+type reach struct {
+	piece, from, to int
+}
+
+func (r reach) meets(o reach) bool { return r.piece == o.piece && r.from < o.to && o.from < r.to }
+
+// touched are the ranges that kernels read and write between two barriers.
+type touched struct{ reads, writes []reach }
+
+// touches gives what a kernel reads and writes. A store that adds reads, too.
+func (l layout) touches(p *kernel.Plan, k *kernel.Kernel) touched {
+	ranges := func(buffers []int) []reach {
+		var out []reach
+		for _, b := range buffers {
+			out = append(out, reach{l.piece[b], l.first[b], l.first[b] + p.Buffers[b].Elements()})
+		}
+		return out
+	}
+	reads, writes := k.Buffers()
+	return touched{ranges(reads), ranges(writes)}
+}
+
+func meet(a, b []reach) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.meets(y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A need is what a kernel must wait for.
+type need uint8
+
+const (
+	nothing need = iota
+	turn         // it overwrites what is read: wait
+	sight        // it touches what is written: wait and see it
+)
+
+// needs tells what k must wait for of what ran since the last barrier.
+func (t touched) needs(k touched) need {
+	switch {
+	case meet(t.writes, k.reads), meet(t.writes, k.writes):
+		return sight
+	case meet(t.reads, k.writes):
+		return turn
+	}
+	return nothing
+}
+
+func (t *touched) add(k touched) {
+	t.reads = append(t.reads, k.reads...)
+	t.writes = append(t.writes, k.writes...)
+}
+
+var (
+	computeWrites = scope{vk.PipelineStageComputeShaderBit, vk.AccessShaderWriteBit}
+	computes      = scope{vk.PipelineStageComputeShaderBit, vk.AccessShaderReadBit | vk.AccessShaderWriteBit}
+	computeTurn   = scope{vk.PipelineStageComputeShaderBit, 0}
+)
+
+// waits tells, for each step of a list, what it must wait for: exactly where it touches memory that a kernel since the last barrier writes, or overwrites what one
+// reads. Buffers and the memory they share are looked at, not levels.
+func (l layout) waits(p *kernel.Plan, list *kernel.List) []need {
+	var since touched
+	out := make([]need, len(list.Steps))
+	for i, s := range list.Steps {
+		k := l.touches(p, p.Kernels[s.Kernel])
+		switch out[i] = since.needs(k); out[i] {
+		case sight:
+			since = touched{}
+		case turn:
+			since.reads = nil // what is written is still unseen
+		}
+		since.add(k)
+	}
+	return out
+}
+
+// record writes a list's commands.
+func (m *Machine) record(commands vk.CommandBuffer, list *kernel.List) {
+	waits := m.layout.waits(m.plan, list)
+	for i, s := range list.Steps {
+		switch waits[i] {
+		case sight:
+			m.device.wait(commands, computeWrites, computes)
+		case turn:
+			m.device.wait(commands, computeTurn, computeTurn)
+		}
+		m.programs.list[s.Kernel].dispatch(commands)
+	}
+}
