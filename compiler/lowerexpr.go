@@ -300,7 +300,7 @@ func (lo *lowering) mean(n *tensor.Node) *tensor.Node {
 }
 
 func (lo *lowering) sumTo(n *tensor.Node, shape []int) *tensor.Node {
-	if len(n.Type.Shape) == len(shape) {
+	if n.Type.Units() == units(shape) {
 		return n
 	}
 	return lo.SumTo(n, shape)

@@ -35,12 +35,24 @@ type stage struct {
 	nodes []*tensor.Node
 }
 
-// loopShape is the units that computing a node walks over: a reduction walks its operand's.
+// loopShape is the units that computing a node walks over: a reduction walks its operand's, a window's the tensor that its relation writes.
 func loopShape(n *tensor.Node) []int {
-	if n.Op == tensor.Reduce && !windowed(n) {
+	switch {
+	case windowed(n):
+		_, _, shape, _ := writtenSide(n.Rel, windowRole(n))
+		return shape
+	case n.Op == tensor.Reduce:
 		return n.Args[0].Type.Shape
 	}
 	return n.Type.Shape
+}
+
+// windowRole is the role that a windowed node walks its relation in.
+func windowRole(n *tensor.Node) ir.Role {
+	if n.Kind == tensor.ToMaxWindow {
+		return ir.Transpose
+	}
+	return ir.Apply
 }
 
 // windowed tells whether a node reads its operand at other units than its own: pooling and its adjoint.
@@ -216,11 +228,11 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 // pool is the largest input of one window, or, for its adjoint, the sum over the windows that an input was the largest of.
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
-	role, start := ir.Apply, lowest
-	if n.Kind == tensor.ToMaxWindow {
-		role, start = ir.Transpose, 0
+	role, start := windowRole(n), lowest
+	if role == ir.Transpose {
+		start = 0
 	}
-	w := &walk{shape: n.Type.Shape, dims: e.dims, whole: true}
+	w := &walk{shape: loopShape(n), dims: e.dims, whole: true}
 	for _, l := range cutLoops(n.Rel, role, true) {
 		w.loops = append(w.loops, kernel.Loop{Var: fmt.Sprintf("u%d", l.dim), Extent: l.extent})
 	}

@@ -105,8 +105,8 @@ func compare(machine backend.Machine, reference *ref.Machine, i int, buf kernel.
 		diff += d * d
 		norm += m * m
 		size += want[k] * want[k]
-		if math.IsNaN(float64(got[k])) != math.IsNaN(want[k]) || math.Abs(d) > worst {
-			worst, where = math.Abs(d), k
+		if away := math.Abs(d); away > worst || math.IsNaN(away) && !math.IsNaN(worst) {
+			worst, where = away, k
 		}
 	}
 	diff, norm, size = math.Sqrt(diff), math.Sqrt(norm), math.Sqrt(size)
@@ -115,7 +115,7 @@ func compare(machine backend.Machine, reference *ref.Machine, i int, buf kernel.
 	if diff <= tolerance*norm+rounding {
 		return nil
 	}
-	return fmt.Errorf("%s moves %.6g away from the reference, whose movement is %.6g (allowed %.2g of it); first at [%d]: %g, reference %g",
+	return fmt.Errorf("%s moves %.6g away from the reference, whose movement is %.6g (allowed %.2g of it); most at [%d]: %g, reference %g",
 		buf.Name, diff, norm, tolerance, where, got[where], want[where])
 }
 

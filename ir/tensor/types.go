@@ -36,12 +36,21 @@ func units(shape []int) int {
 	return u
 }
 
-// typeOf is a type in its normal form: an empty shape is nil.
+// typeOf is a type with an empty shape as nil.
 func typeOf(batch bool, shape []int) Type {
 	if len(shape) == 0 {
 		shape = nil
 	}
 	return Type{Batch: batch, Shape: shape}
+}
+
+// valueOf is the type of a computed value. Leading extents of 1, which say nothing where shapes are aligned at the right, are dropped down to the last
+// axis, so that a layer of a single location has the shape of a flat one. Params and inputs keep the shape that the host knows them by.
+func valueOf(batch bool, shape []int) Type {
+	for len(shape) > 1 && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	return typeOf(batch, shape)
 }
 
 // Broadcast is the type of a Map over two operands; it panics where they do not fit, which a checked program cannot bring about.
@@ -68,7 +77,7 @@ func broadcast(a, b Type) (Type, bool) {
 			return Type{}, false
 		}
 	}
-	return typeOf(a.Batch || b.Batch, shape), true
+	return valueOf(a.Batch || b.Batch, shape), true
 }
 
 // infer is the type of a node from its operation and its arguments' types. Where the type is part of the operation (params, inputs, random
@@ -154,11 +163,11 @@ func inferLinear(n *Node) (Type, error) {
 	a, b := n.Args[0], n.Args[1]
 	switch n.Role {
 	case ir.Apply:
-		return typeOf(true, n.Rel.OutShape), first(weights(a), activities(b, n.Rel.InShape, "inputs"))
+		return valueOf(true, n.Rel.OutShape), first(weights(a), activities(b, n.Rel.InShape, "inputs"))
 	case ir.Transpose:
-		return typeOf(true, n.Rel.InShape), first(weights(a), activities(b, n.Rel.OutShape, "outputs"))
+		return valueOf(true, n.Rel.InShape), first(weights(a), activities(b, n.Rel.OutShape, "outputs"))
 	case ir.Outer:
-		return typeOf(false, n.Rel.WShape), first(activities(a, n.Rel.OutShape, "outputs"), activities(b, n.Rel.InShape, "inputs"))
+		return valueOf(false, n.Rel.WShape), first(activities(a, n.Rel.OutShape, "outputs"), activities(b, n.Rel.InShape, "inputs"))
 	}
 	return Type{}, fmt.Errorf("no role %d", n.Role)
 }
@@ -207,13 +216,13 @@ func inferReduce(n *Node) (Type, error) {
 		if !a.Type.Batch {
 			return Type{}, fmt.Errorf("%s of %s, which is the same for all samples: type %v", n.Kind, a.Label(), a.Type)
 		}
-		return typeOf(false, a.Type.Shape), nil
+		return valueOf(false, a.Type.Shape), nil
 	case SumTrailing:
 		lead := len(a.Type.Shape) - len(n.Type.Shape)
 		if lead < 0 || !slices.Equal(a.Type.Shape[lead:], n.Type.Shape) {
 			return Type{}, fmt.Errorf("shape %v is not what %v of %s ends in", n.Type.Shape, a.Type, a.Label())
 		}
-		return typeOf(a.Type.Batch, n.Type.Shape), nil
+		return valueOf(a.Type.Batch, n.Type.Shape), nil
 	case MaxWindow, ToMaxWindow:
 		if n.Rel == nil {
 			return Type{}, fmt.Errorf("no relation")
@@ -222,14 +231,14 @@ func inferReduce(n *Node) (Type, error) {
 			return Type{}, err
 		}
 		if n.Kind == MaxWindow {
-			return typeOf(true, n.Rel.OutShape), nil
+			return valueOf(true, n.Rel.OutShape), nil
 		}
 		for k := 1; k < 3; k++ {
 			if err := windows(k, n.Rel.OutShape); err != nil {
 				return Type{}, err
 			}
 		}
-		return typeOf(true, n.Rel.InShape), nil
+		return valueOf(true, n.Rel.InShape), nil
 	}
 	return Type{}, fmt.Errorf("no reduction %d", n.Kind)
 }

@@ -364,8 +364,8 @@ func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 	case "all":
 		m.Conn = connDense(top, below)
 	case "mirrored":
-		if layer.F.Conn.Dense {
-			m.Conn = connDense(top, below)
+		if layer.F.Conn.Dense || layer.Aux != nil {
+			m.Conn = connDense(top, below) // auxiliary units see all of the layer below
 			break
 		}
 		m.Conn, m.Transposed = layer.F.Conn, true
