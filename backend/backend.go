@@ -35,6 +35,11 @@ type Keeper interface {
 	Open(ctx context.Context, dir string) (Machine, *kernel.Plan, error)
 }
 
+// A Deferred machine returns from Run, and from Write, before the device has done it. Whoever measures, or must know that all went well, waits.
+type Deferred interface {
+	Wait() error
+}
+
 // A Profiler is a machine that can tell how long every step of a list takes.
 type Profiler interface {
 	Profile(list string) ([]KernelTime, error)

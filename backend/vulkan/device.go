@@ -51,6 +51,15 @@ func Devices() ([]Device, error) {
 	return i.devices()
 }
 
+// Find gives the device of a number or name, "" for the best there is.
+func Find(wanted string) (*Device, error) {
+	list, err := Devices()
+	if err != nil {
+		return nil, err
+	}
+	return choose(list, wanted)
+}
+
 func (i *connection) devices() ([]Device, error) {
 	var n uint32
 	if err := failed(vk.EnumeratePhysicalDevices(i.handle, &n, nil), "listing Vulkan devices"); err != nil {

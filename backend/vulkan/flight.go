@@ -137,7 +137,8 @@ func (l *line) write(piece int, to int64, data []float32) error {
 	return nil
 }
 
-// run puts a list's commands behind everything before them. They are submitted at once where the device has nothing to do, else with the runs that follow.
+// run puts a list's commands behind everything before them. They are submitted at once while another flight can be filled meanwhile, else with the runs that
+// follow, so that the device has work ahead of it and the host never waits.
 func (l *line) run(list vk.CommandBuffer) error {
 	if err := l.between(nil); err != nil {
 		return err
@@ -145,16 +146,11 @@ func (l *line) run(list vk.CommandBuffer) error {
 	f := &l.flights[l.now]
 	f.batch = append(f.batch, list)
 	f.runs++
-	if f.runs < mostRuns && !l.idle() {
+	next := &l.flights[(l.now+1)%flights]
+	if f.runs < mostRuns && next.flying && vk.GetFenceStatus(l.device.device, next.fence) == vk.NotReady {
 		return nil
 	}
 	return l.submit()
-}
-
-// idle tells whether all that was submitted is done.
-func (l *line) idle() bool {
-	last := &l.flights[(l.now+flights-1)%flights]
-	return !last.flying || vk.GetFenceStatus(l.device.device, last.fence) == vk.Success
 }
 
 // commands begins a command buffer of the flight's own.
@@ -248,23 +244,36 @@ func (l *line) land(f *flight) error {
 	return nil
 }
 
+// wait waits until everything before is done.
+func (l *line) wait() error {
+	if err := l.submit(); err != nil {
+		return err
+	}
+	return l.land(&l.flights[(l.now+flights-1)%flights]) // the last one: those before it are done when it is
+}
+
+// finish puts other commands behind everything before them and waits until all of it is done.
+func (l *line) finish(more func(vk.CommandBuffer)) error {
+	if err := l.between(more); err != nil {
+		return err
+	}
+	f := &l.flights[l.now]
+	if err := l.submit(); err != nil {
+		return err
+	}
+	return l.land(f)
+}
+
 // read waits for everything before and copies from a place in a piece, in bytes, into data.
 func (l *line) read(piece int, from int64, data []float32) error {
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))
 	for len(bytes) > 0 {
 		n := min(len(bytes), len(l.landing.bytes))
-		err := l.between(func(c vk.CommandBuffer) {
+		err := l.finish(func(c vk.CommandBuffer) {
 			l.device.copyTo(c, l.pieces[piece].buffer, l.landing.buffer, span{from, 0, int64(n)})
 			l.device.wait(c, landed, onHost)
 		})
 		if err != nil {
-			return err
-		}
-		f := &l.flights[l.now]
-		if err := l.submit(); err != nil {
-			return err
-		}
-		if err := l.land(f); err != nil {
 			return err
 		}
 		copy(bytes[:n], l.landing.bytes)

@@ -30,7 +30,10 @@ type Machine struct {
 	failed   error // what ended the machine's work
 }
 
-var _ backend.Backend = (*Backend)(nil)
+var (
+	_ backend.Backend  = (*Backend)(nil)
+	_ backend.Deferred = (*Machine)(nil)
+)
 
 // Build encodes a plan's kernels for the device and puts the plan there.
 func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine, error) {
@@ -39,14 +42,10 @@ func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine
 		return nil, err
 	}
 	where := place(plan)
-	var shaders []*Shader
-	for _, k := range plan.Kernels {
-		s, err := lowerKernel(plan, k, where, d.Limits)
-		if err != nil {
-			d.close()
-			return nil, fmt.Errorf("kernel %s of plan %s: %w", k.Name, plan.Name, err)
-		}
-		shaders = append(shaders, s)
+	shaders, err := encode(plan, where, d.Limits)
+	if err != nil {
+		d.close()
+		return nil, err
 	}
 	return start(plan, d, where, shaders)
 }
@@ -222,6 +221,14 @@ func (m *Machine) Run(ctx context.Context, list string) error {
 		return err
 	}
 	return m.done(m.line.run(m.lists[n]))
+}
+
+// Wait waits until everything before is done.
+func (m *Machine) Wait() error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	return m.done(m.line.wait())
 }
 
 // Close waits for what is under way and gives everything back. A second call does nothing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -253,4 +254,141 @@ func TestSynchronizationIsValidated(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, m.complaint(), "SYNC-HAZARD-READ-AFTER-WRITE")
 	require.NoError(t, m.line.submit())
+}
+
+func TestBundle(t *testing.T) {
+	plan := planFrom(t, chained)
+	build(t, plan) // skips where there is no device
+	dir := t.TempDir()
+	b := &Backend{Validate: true}
+	require.NoError(t, b.Save(context.Background(), plan, dir))
+	run := func() error {
+		m, again, err := b.Open(context.Background(), dir)
+		if err != nil {
+			return err
+		}
+		require.Equal(t, plan.String(), again.String())
+		require.NoError(t, m.Write(0, make([]float32, 64)))
+		require.NoError(t, m.Run(context.Background(), "step"))
+		got := make([]float32, 64)
+		require.NoError(t, m.Read(0, got))
+		require.Equal(t, float32(2), got[5])
+		return m.Close()
+	}
+	require.NoError(t, run())
+	for _, name := range []string{"02-two.spv", "plan.kernel"} {
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, damaged := range [][]byte{append(append([]byte{}, whole[:len(whole)-4]...), 1, 2, 3, 4), whole[:len(whole)/2], nil} {
+			require.NoError(t, os.WriteFile(path, damaged, 0o666))
+			err := run()
+			require.ErrorContains(t, err, name+" is damaged or was changed since it was compiled")
+			var missing *backend.Missing
+			require.False(t, errors.As(err, &missing), "the bundle is at fault, not the computer")
+		}
+		require.NoError(t, os.Remove(path))
+		require.ErrorContains(t, run(), name)
+		require.NoError(t, os.WriteFile(path, whole, 0o666))
+	}
+	facts := filepath.Join(dir, manifestFile)
+	text, err := os.ReadFile(facts)
+	require.NoError(t, err)
+	for _, c := range []struct{ from, to, says string }{
+		{`"kernel": "two"`, `"kernel": "too"`, "module 2 is of kernel too, not two"}, {`"modules": [`, `"modules": [{},`, "it lists 6 modules and 5 buffers, the plan has 5 and 5"}, {`{`, ``, manifestFile},
+	} {
+		require.NoError(t, os.WriteFile(facts, []byte(strings.Replace(string(text), c.from, c.to, 1)), 0o666))
+		require.ErrorContains(t, run(), c.says)
+	}
+	// Modules that want more than the device has are made anew: were these used, they would be found out.
+	wanting := strings.ReplaceAll(strings.Replace(string(text), `"local": 1024`, `"local": 4096`, 1), `"groups": [`, `"groups": [ 100000,`)
+	require.NoError(t, os.WriteFile(facts, []byte(wanting), 0o666))
+	require.NoError(t, run())
+}
+
+// What is made on a machine without a device runs on any.
+func TestBundleWithoutADevice(t *testing.T) {
+	plan := planFrom(t, chained)
+	dir := t.TempDir()
+	t.Run("compile", func(t *testing.T) {
+		t.Setenv("VK_ICD_FILENAMES", "none.json")
+		t.Setenv("VK_DRIVER_FILES", "none.json")
+		require.NoError(t, (&Backend{}).Save(context.Background(), plan, dir))
+	})
+	build(t, plan)
+	m, _, err := (&Backend{Validate: true}).Open(context.Background(), dir)
+	require.NoError(t, err)
+	require.NoError(t, m.Run(context.Background(), "step"))
+	require.NoError(t, m.Close())
+}
+
+func TestLimitsWithin(t *testing.T) {
+	require.True(t, Portable.within(Portable))
+	large := Limits{Buffers: 1 << 20, Range: 4 << 30, Align: 16, Groups: 1 << 30, Local: 1024, Shared: 65536, Subgroup: 32}
+	require.True(t, Portable.within(large))
+	require.False(t, large.within(Portable))
+	other := large
+	other.Subgroup = 64
+	require.False(t, large.within(other))
+}
+
+func TestProfile(t *testing.T) {
+	m := build(t, planFrom(t, chained))
+	times, err := m.Profile("step")
+	require.NoError(t, err)
+	require.Len(t, times, 5)
+	for i, name := range []string{"one", "aside", "two", "three", "four"} {
+		require.Equal(t, name, times[i].Kernel)
+		require.Greater(t, times[i].Seconds, 0.0)
+		require.Less(t, times[i].Seconds, 1.0)
+	}
+	_, err = m.Profile("forward")
+	require.ErrorContains(t, err, "no list")
+}
+
+// A machine leaves nothing behind: no memory, no file, no thread.
+func TestAHundredMachines(t *testing.T) {
+	plan := adding(t, 1000)
+	build(t, plan)
+	once := func() {
+		m, err := (&Backend{}).Build(context.Background(), plan)
+		require.NoError(t, err)
+		for range 5 {
+			require.NoError(t, m.Write(1, make([]float32, 1000)))
+			require.NoError(t, m.Run(context.Background(), "step"))
+		}
+		require.NoError(t, m.Read(2, make([]float32, 1000)))
+		require.NoError(t, m.Close())
+	}
+	count := func(dir string) int {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(entries)
+	}
+	for range 20 {
+		once()
+	}
+	files, threads, memory := count("/proc/self/fd"), count("/proc/self/task"), resident(t)
+	for range 100 {
+		once()
+	}
+	require.LessOrEqual(t, count("/proc/self/fd"), files)
+	require.LessOrEqual(t, count("/proc/self/task"), threads+2) // Go's own come and go
+	t.Log("bytes more:", resident(t)-memory)
+	require.Less(t, resident(t)-memory, 20<<20, "bytes of memory in a hundred machines")
+}
+
+// resident gives the bytes of memory that the process occupies.
+func resident(t *testing.T) int {
+	debug.FreeOSMemory() // collects first
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip(err)
+	}
+	var size, pages int
+	_, err = fmt.Sscan(string(text), &size, &pages)
+	require.NoError(t, err)
+	return pages * os.Getpagesize()
 }

@@ -21,13 +21,13 @@ type Binding struct {
 
 // Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Local, Shared and Subgroup.
 type Limits struct {
-	Buffers  int   // storage buffers of a stage: maxPerStageDescriptorStorageBuffers, at least 4
-	Range    int64 // bytes of one of them: maxStorageBufferRange, at least 128 MiB
-	Align    int   // bytes that a binding's place in memory is a multiple of: minStorageBufferOffsetAlignment
-	Groups   int   // workgroups along one dimension: the least of maxComputeWorkGroupCount, at least 65535
-	Local    int   // invocations of a workgroup
-	Shared   int   // bytes of workgroup memory: at least 16384
-	Subgroup int   // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
+	Buffers  int   `json:"buffers"`  // storage buffers of a stage: maxPerStageDescriptorStorageBuffers, at least 4
+	Range    int64 `json:"range"`    // bytes of one of them: maxStorageBufferRange, at least 128 MiB
+	Align    int   `json:"align"`    // bytes that a binding's place in memory is a multiple of: minStorageBufferOffsetAlignment
+	Groups   int   `json:"groups"`   // workgroups along one dimension: the least of maxComputeWorkGroupCount, at least 65535
+	Local    int   `json:"local"`    // invocations of a workgroup
+	Shared   int   `json:"shared"`   // bytes of workgroup memory: at least 16384
+	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
 }
 
 // A layout says where in the device's memory the buffers of a plan begin: in floats, behind the start of one of the pieces of memory that the host allocates.

@@ -38,6 +38,7 @@ type device struct {
 var targets = []target{
 	{"cpu", "C with vector extensions, compiled by the system's compiler", cpuTarget,
 		func(at place) backend.Backend { return &cpu.Backend{Threads: at.Threads} }, cpuDevice, cpuDevices},
+	vulkanRow,
 	{"reference", "float64 in plain Go, by definition; slow",
 		func(place) compiler.Target {
 			return compiler.Target{Name: "reference", Vector: 1, Registers: 16, Cache: 1 << 40, Workers: 1, BatchLocal: true}
@@ -92,9 +93,6 @@ func findTarget(name string) (*target, error) {
 		if targets[i].name == name {
 			return &targets[i], nil
 		}
-	}
-	if name == "vulkan" {
-		return nil, &backend.Missing{What: "this build of bnetc has no Vulkan backend", Remedy: "use --target cpu"}
 	}
 	return nil, usage{fmt.Sprintf("no target is named %q; there are %s", name, targetNames())}
 }
