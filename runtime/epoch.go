@@ -106,7 +106,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if time.Since(t.saved) > checkpointEvery {
+		if time.Since(t.saved) > t.opts.CheckpointEvery {
 			if err := t.checkpoint(latest); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ package runtime
 import (
 	"context"
 	"iter"
+	"time"
 
 	"bnetc/backend"
 	"bnetc/ir/kernel"
@@ -83,6 +84,8 @@ type Options struct {
 	Train     Split
 	Test      Split
 	Log       Log
+	// CheckpointEvery bounds what a run that is killed in a long epoch loses; 0 is five minutes.
+	CheckpointEvery time.Duration
 }
 
 // A Log is told what happens.

@@ -34,11 +34,11 @@ type trainer struct {
 	saved   time.Time // when the latest checkpoint was written
 }
 
-// checkpointEvery bounds what a run that is killed in a long epoch loses.
-const checkpointEvery = 5 * time.Minute
-
 // Train runs a program from its beginning or from its latest checkpoint. The run folder holds everything about it afterwards.
 func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
+	if opts.CheckpointEvery == 0 {
+		opts.CheckpointEvery = 5 * time.Minute
+	}
 	t := &trainer{prog: prog, opts: &opts, at: position{Updates: map[string]int{}, Batch: prog.Plan.Batch, Seed: prog.Seed, Best: -1}}
 	if n := opts.Train.Len(); t.steps(n) == 0 {
 		return nil, &ParamError{fmt.Sprintf("a batch of %d is larger than the %d training samples; set --batch or keep_last", prog.Plan.Batch, n)}

@@ -1,0 +1,218 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/backend"
+	"bnetc/ir/kernel"
+)
+
+// The tests of this package run plans on a machine that is a few lines of Go: what a run does to buffers is then plain to see, and any loss can be
+// made to fail at any step.
+
+// fakePlan is a plan of two parameters with optimizer states, two inputs, and sums. Its kernels are the fake machine's.
+func fakePlan(batch int, optimizer ...string) *kernel.Plan {
+	p := &kernel.Plan{Name: "fake", Batch: batch, Settings: []string{"forward.lr", "forward.t", "inverse.lr", "step0", "step1", "seed0", "noise"}}
+	add := func(kind kernel.BufferKind, name string, shape ...int) {
+		b := kernel.Buffer{Name: name, Kind: kind, Shape: shape}
+		if kind == kernel.Weight {
+			b.Init = &kernel.Init{Kind: "glorot", FanIn: 3, FanOut: 2, Stream: uint32(len(p.Buffers))}
+		}
+		p.Buffers = append(p.Buffers, b)
+	}
+	add(kernel.Weight, "l1.W", 2, 3)
+	add(kernel.Weight, "y.V", 3, 2)
+	add(kernel.State, "l1.W.m", 2, 3)
+	add(kernel.Input, "x", batch, 3)
+	add(kernel.Input, "label", batch, 2)
+	add(kernel.Input, "weight", batch)
+	add(kernel.Metric, "train.loss", 1)
+	add(kernel.Metric, "forward_loss.l1", 1)
+	add(kernel.Metric, "inverse_loss.y", 1)
+	add(kernel.Metric, "loss", 1)
+	add(kernel.Metric, "errors", 1)
+	add(kernel.Metric, "errors5", 1)
+	add(kernel.Metric, "measure.size.l1", 1)
+	add(kernel.Setting, "settings", len(p.Settings))
+	return p
+}
+
+// A fake is a backend whose machines keep a diary.
+type fake struct {
+	ran   []string                               // lists, in order
+	set   []map[string]float32                   // settings of each training list
+	fed   [][]float32                            // first column of each training batch
+	spoil func(step int, b map[string][]float32) // called behind a training list
+	steps int
+	built []int // batch sizes
+	open  int
+}
+
+func (f *fake) Build(_ context.Context, p *kernel.Plan) (backend.Machine, error) {
+	m := &fakeMachine{fake: f, plan: p, buffers: map[string][]float32{}}
+	for _, b := range p.Buffers {
+		m.buffers[b.Name] = make([]float32, b.Elements())
+	}
+	f.built = append(f.built, p.Batch)
+	f.open++
+	return m, nil
+}
+
+type fakeMachine struct {
+	fake    *fake
+	plan    *kernel.Plan
+	buffers map[string][]float32
+}
+
+func (m *fakeMachine) buffer(i int, data []float32) ([]float32, error) {
+	b := m.buffers[m.plan.Buffers[i].Name]
+	if len(b) != len(data) {
+		return nil, fmt.Errorf("buffer %s holds %d numbers, not %d", m.plan.Buffers[i].Name, len(b), len(data))
+	}
+	return b, nil
+}
+
+func (m *fakeMachine) Write(i int, data []float32) error {
+	b, err := m.buffer(i, data)
+	copy(b, data)
+	return err
+}
+
+func (m *fakeMachine) Read(i int, data []float32) error {
+	b, err := m.buffer(i, data)
+	copy(data, b)
+	return err
+}
+
+func (m *fakeMachine) Close() error { m.fake.open--; return nil }
+
+// Run makes updates that depend on everything a run feeds: the batch, the settings, the states, the parameters; so that a run that differs in any of it ends
+// elsewhere.
+func (m *fakeMachine) Run(ctx context.Context, list string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b, f := m.buffers, m.fake
+	f.ran = append(f.ran, list)
+	if list == "evaluate" {
+		for n, w := range b["weight"] {
+			b["loss"][0] += w * b["x"][3*n]
+			b["errors"][0] += w * b["label"][2*n]
+			b["errors5"][0] += w * b["label"][2*n] / 2
+			b["measure.size.l1"][0] += w
+		}
+		return nil
+	}
+	set := map[string]float32{}
+	for i, name := range m.plan.Settings {
+		set[name] = b["settings"][i]
+	}
+	f.set = append(f.set, set)
+	var column []float32
+	for n := range m.plan.Batch {
+		column = append(column, b["x"][3*n])
+	}
+	f.fed = append(f.fed, column)
+	mean := float32(0)
+	for _, v := range column {
+		mean += v / float32(len(column))
+	}
+	for i := range b["l1.W"] {
+		if list != "step inverse" {
+			b["l1.W.m"][i] = 0.9*b["l1.W.m"][i] + mean + 0.01*set["step0"]
+			b["l1.W"][i] -= set["forward.lr"] * b["l1.W.m"][i]
+		}
+		if list != "step forward" {
+			b["y.V"][i] -= set["inverse.lr"] * (b["l1.W"][i] + mean)
+		}
+	}
+	for _, loss := range []string{"train.loss", "forward_loss.l1", "inverse_loss.y"} {
+		b[loss][0] += float32(len(column)) * (mean + 1)
+	}
+	f.steps++
+	if f.spoil != nil {
+		f.spoil(f.steps, b)
+	}
+	return nil
+}
+
+// points are samples whose first column is their number.
+type points int
+
+func (p points) Len() int { return int(p) }
+
+func (p points) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		if index == nil {
+			for i := range int(p) {
+				index = append(index, i)
+			}
+		}
+		for part := range slices.Chunk(index, batch) {
+			if ctx.Err() != nil {
+				yield(nil, ctx.Err())
+				return
+			}
+			b := &Batch{X: make([]float32, 3*batch), Label: make([]float32, 2*batch), Weight: make([]float32, batch), N: len(part)}
+			for n, i := range part {
+				b.X[3*n], b.Weight[n] = float32(i)/float32(p), 1
+				b.Label[2*n+i%2] = 1
+			}
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// diary is a Log that remembers.
+type diary struct{ lines []string }
+
+func (d *diary) Start(epoch, epochs, steps, done int) {
+	d.lines = append(d.lines, fmt.Sprintf("epoch %d/%d from %d of %d", epoch, epochs, done, steps))
+}
+func (d *diary) Step(int) {}
+func (d *diary) Epoch(row *EpochRow) {
+	d.lines = append(d.lines, fmt.Sprintf("epoch %d done", row.Epoch))
+}
+func (d *diary) Say(text string) { d.lines = append(d.lines, text) }
+
+// A trial is a run with everything that a test may want to change.
+type trial struct {
+	*fake
+	prog *Program
+	opts Options
+	log  *diary
+	ctx  context.Context
+}
+
+func newTrial(t *testing.T, dir string) *trial {
+	f, log := &fake{}, &diary{}
+	return &trial{fake: f, log: log, ctx: t.Context(),
+		prog: &Program{Name: "fake", Output: "y", Source: "network fake\n", Hash: "0123", Plan: fakePlan(4), Epochs: 4, Seed: 7,
+			ForBatch: func(n int) (*kernel.Plan, error) { return fakePlan(n), nil },
+			Params:   []Setting{{"noise", 0.5}},
+			Groups:   []Group{{Name: "forward", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.5}}}, {Name: "inverse", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.25}}}}},
+		opts: Options{Backend: f, Target: "fake", Device: "a diary", Dir: dir, Train: points(18), Test: points(7), Log: log, Command: "{}\n",
+			Shuffle: func(n, epoch int) []int { return rand.New(rand.NewPCG(uint64(epoch), 1)).Perm(n) }},
+	}
+}
+
+func (r *trial) train(t *testing.T) *Result {
+	t.Helper()
+	got, err := Train(r.ctx, r.prog, r.opts)
+	require.NoError(t, err)
+	require.Zero(t, r.open, "machines left open")
+	return got
+}
+
+// nan is what spoils a run.
+var nan = float32(math.NaN())

@@ -1,0 +1,66 @@
+package runtime
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/runtime/safetensors"
+)
+
+// TestNotFinite: an infinity or NaN in a loss stops the run at its step; one in a parameter at the latest before anything of the epoch is evaluated or kept.
+// The message names step and layer, and what was kept before stays good.
+func TestNotFinite(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, c := range []struct {
+		buffer string
+		value  float32
+		want   string
+		steps  int
+	}{
+		{"train.loss", nan, "step 6: the task loss of layer y is NaN; the last checkpoint stands", 6},
+		{"forward_loss.l1", inf, "step 6: the forward loss of layer l1 is +Inf", 6},
+		{"inverse_loss.y", -inf, "step 6: the inverse loss of layer y is -Inf", 6},
+		{"l1.W", nan, "step 8: parameter l1.W has NaN at 0", 8},
+		{"y.V", inf, "step 8: parameter y.V has +Inf at 0", 8},
+		{"l1.W.m", nan, "step 8: parameter l1.W has NaN at 0", 8},
+	} {
+		t.Run(c.buffer, func(t *testing.T) {
+			r := newTrial(t, t.TempDir())
+			r.spoil = func(step int, b map[string][]float32) {
+				if step == 6 {
+					b[c.buffer][0] = c.value
+				}
+			}
+			_, err := Train(r.ctx, r.prog, r.opts)
+			var bad *NotFinite
+			require.True(t, errors.As(err, &bad), "%v", err)
+			require.ErrorContains(t, err, c.want)
+			require.Equal(t, c.steps, r.steps)
+			require.Zero(t, r.open)
+			f, err := safetensors.Read(checkpointPath(r.opts.Dir, latest))
+			require.NoError(t, err)
+			for _, x := range f.Tensors {
+				require.Nil(t, notFinite(x.Name, x.Data))
+			}
+			text, err := os.ReadFile(filepath.Join(r.opts.Dir, MetricsFile))
+			require.NoError(t, err)
+			require.Contains(t, string(text), `"epoch":1,`)
+			require.NotContains(t, string(text), `"epoch":2,`)
+		})
+	}
+}
+
+// TestNotFiniteInEvaluation: a loss that only evaluation shows stops a run, too.
+func TestNotFiniteInEvaluation(t *testing.T) {
+	r := newTrial(t, t.TempDir())
+	r.opts.Test = holes{7}
+	_, err := Train(r.ctx, r.prog, r.opts)
+	require.ErrorContains(t, err, "step 4: the task loss of layer y in evaluation is NaN")
+	_, err = Evaluate(t.Context(), r.prog, r.fake, func(machine) error { return nil }, holes{7})
+	require.EqualError(t, err, "the task loss of layer y in evaluation is NaN")
+}
