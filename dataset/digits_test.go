@@ -151,5 +151,5 @@ func TestDigitsAreTheSameForEverybody(t *testing.T) {
 	h := fnv.New64a()
 	h.Write(data.Train.source.(*memory).bytes)
 	h.Write(data.Test.source.(*memory).bytes)
-	require.Equal(t, "be6ab89aeec755ca", fmt.Sprintf("%x", h.Sum64()), "the digits changed: every result on them changes with them")
+	require.Equal(t, "82a303b823356e9d", fmt.Sprintf("%x", h.Sum64()), "the digits changed: every result on them changes with them")
 }
