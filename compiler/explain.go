@@ -2,47 +2,64 @@ package compiler
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
-	"bnetc/ir/kernel"
-	"bnetc/ir/tensor"
 	"bnetc/lang/check"
 )
 
-// Explain is the program in words: layers with shapes and parameter counts, the rule's equations as instantiated, the defaults in force, what each
-// pass did, the kernels with their arithmetic and bytes, and the memory that a run will hold.
+// Explain is the program in words: layers with shapes and parameter counts, the rule's equations as instantiated with the space that each lives in, the
+// settings in force, what each pass did, the kernels with their arithmetic and bytes, and the memory that a run will hold.
 func (c *Compilation) Explain() string {
 	var b strings.Builder
 	c.explainNetwork(&b)
 	c.explainRule(&b)
+	c.explainSettings(&b)
 	c.explainPasses(&b)
 	c.explainKernels(&b)
-	c.explainMemory(&b)
+	for i := range c.Plan.Lists {
+		l := &c.Plan.Lists[i]
+		fmt.Fprintf(&b, "%s: %s\n", l.Name, CostOf(c.Plan, l))
+	}
+	fmt.Fprintf(&b, "memory: %s\n", MemoryOf(c.Plan))
 	return b.String()
+}
+
+// table prints rows of cells that tabs separate as indented columns.
+func table(b *strings.Builder, rows func(w io.Writer)) {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 2, 0, 3, ' ', 0)
+	rows(w)
+	w.Flush()
+	for line := range strings.Lines(text.String()) {
+		b.WriteString(strings.TrimRight("  "+line, " \n") + "\n")
+	}
+	b.WriteString("\n")
 }
 
 func (c *Compilation) explainNetwork(b *strings.Builder) {
 	p := c.Source
 	fmt.Fprintf(b, "network %s, batch %d\n\n", p.Name, c.Plan.Batch)
-	w := tabwriter.NewWriter(b, 2, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "  layer\tshape\tconnectivity\tnonlinearity\tparameters\n")
-	fmt.Fprintf(w, "  input\t%s\t\t\t\n", shapeText(p.Input))
 	total := 0
-	for _, l := range p.Layers {
-		own, how := 0, "pooling"
-		if l.F != nil {
-			own, how = mapParameters(l.F), connectivityText(l.F.Conn)
+	table(b, func(w io.Writer) {
+		fmt.Fprintf(w, "layer\tshape\tconnectivity\tnonlinearity\tparameters\n")
+		fmt.Fprintf(w, "input\t%s\t\t\t\n", shapeText(p.Input))
+		below := p.Input
+		for _, l := range p.Layers {
+			own := 0
+			if l.F != nil {
+				own = mapParameters(l.F)
+			}
+			if l.Aux != nil {
+				own += mapParameters(l.Aux.F)
+			}
+			total += own
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Name, shapeText(l.Shape), layerText(l, below), l.Function.Text(), thousands(own))
+			below = l.Shape
 		}
-		if l.Aux != nil {
-			own += mapParameters(l.Aux.F)
-			how += fmt.Sprintf(", %d auxiliary units", l.Aux.Units)
-		}
-		total += own
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", l.Name, shapeText(l.Shape), how, l.Function.Name, thousands(own))
-	}
-	w.Flush()
-	fmt.Fprintf(b, "\n  %s parameters in the layers", thousands(total))
+	})
+	fmt.Fprintf(b, "  %s parameters in the layers", thousands(total))
 	others := map[check.MapKind]int{}
 	for _, m := range p.Maps {
 		if m.Kind != check.ForwardMap && m.Kind != check.AuxMap {
@@ -76,18 +93,75 @@ func shapeText(s check.Shape) string {
 	return fmt.Sprintf("%dx%dx%d", s.H, s.W, s.C)
 }
 
+// layerText is how a layer is connected to the one below, and how it starts.
+func layerText(l *check.Layer, below check.Shape) string {
+	switch l.Kind {
+	case check.MaxPool:
+		return "pool max " + fieldText(l.Pool, below)
+	case check.AveragePool:
+		return "pool average " + fieldText(l.Pool, below)
+	case check.Flatten:
+		return "flatten"
+	case check.Dropout:
+		return fmt.Sprintf("dropout %g", l.Rate)
+	}
+	text := connectivityText(l.F.Conn)
+	if l.Aux != nil {
+		text += fmt.Sprintf(", aux %d %s", l.Aux.Units, l.Aux.Function.Text())
+	}
+	if l.F.Bias == "" {
+		text += ", no_bias"
+	}
+	return text + ", init " + l.F.Init.Scheme
+}
+
 func connectivityText(c check.Connectivity) string {
 	if c.Dense {
 		return "all"
 	}
-	sharing := fmt.Sprintf("tiles of %dx%d share", c.TileH, c.TileW)
+	sharing := fmt.Sprintf("share tile %dx%d", c.TileH, c.TileW)
 	switch {
 	case c.TileH == 1 && c.TileW == 1:
 		sharing = "untied"
 	case c.TileH >= c.Out.H && c.TileW >= c.Out.W:
 		sharing = "shared"
 	}
-	return fmt.Sprintf("field %dx%d stride %dx%d, %s", c.Field.KH, c.Field.KW, c.Field.StrideH, c.Field.StrideW, sharing)
+	return "field " + fieldText(c.Field, c.In) + ", " + sharing
+}
+
+// fieldText is a window over a shape in the words of the language.
+func fieldText(f check.Field, in check.Shape) string {
+	text := fmt.Sprintf("%dx%d", f.KH, f.KW)
+	two := func(word string, h, w int) {
+		switch {
+		case h != w:
+			text += fmt.Sprintf(" %s %dx%d", word, h, w)
+		case h != 1:
+			text += fmt.Sprintf(" %s %d", word, h)
+		}
+	}
+	two("stride", f.StrideH, f.StrideW)
+	two("dilation", f.DilH, f.DilW)
+	if f.Groups > 1 {
+		text += fmt.Sprintf(" groups %d", f.Groups)
+	}
+	pads := [4]int{f.PadTop, f.PadBottom, f.PadLeft, f.PadRight}
+	top, bottom := samePad(in.H, f.KH, f.StrideH, f.DilH)
+	left, right := samePad(in.W, f.KW, f.StrideW, f.DilW)
+	switch pads {
+	case [4]int{}:
+		return text + " valid"
+	case [4]int{top, bottom, left, right}:
+		return text + " same"
+	}
+	return text + fmt.Sprintf(" pad %dx%dx%dx%d", pads[0], pads[1], pads[2], pads[3])
+}
+
+// samePad is the padding before and after an axis that `same` means: as many outputs as inputs over the stride, the smaller half before.
+func samePad(in, k, stride, dilation int) (before, after int) {
+	out := (in + stride - 1) / stride
+	total := max((out-1)*stride+(k-1)*dilation+1-in, 0)
+	return total / 2, total - total/2
 }
 
 func thousands(n int) string {
@@ -100,27 +174,19 @@ func thousands(n int) string {
 
 func (c *Compilation) explainRule(b *strings.Builder) {
 	p := c.Source
-	fmt.Fprintf(b, "rule %s", p.Rule)
-	var settings []string
-	for _, s := range p.Params {
-		settings = append(settings, fmt.Sprintf("%s = %v", s.Name, s.Value))
-	}
-	if p.Inverse.Name != "" {
-		settings = append(settings, "schedule = "+map[check.Schedule]string{check.Parallel: "parallel", check.Alternating: "alternating"}[p.Schedule])
-	}
-	if len(settings) > 0 {
-		fmt.Fprintf(b, "(%s)", strings.Join(settings, ", "))
-	}
-	b.WriteString("\n\n")
-	w := tabwriter.NewWriter(b, 2, 0, 3, ' ', 0)
-	for _, v := range p.Values {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", v.Text, c.spaceText(v.Expr.Space), v.From)
-	}
-	for _, g := range p.Goals {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", g.Text, c.optimizerText(g), g.From)
-	}
-	w.Flush()
-	b.WriteString("\n")
+	fmt.Fprintf(b, "rule %s\n\n", p.Rule)
+	table(b, func(w io.Writer) {
+		for _, v := range p.Values {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", v.Text, c.spaceText(v.Expr.Space), v.From)
+		}
+		for _, g := range p.Goals {
+			group, o := "forward", p.Forward
+			if g.Inverse {
+				group, o = "inverse", p.Inverse
+			}
+			fmt.Fprintf(w, "%s\t%s %s\t%s\n", g.Text, group, o.Name, g.From)
+		}
+	})
 }
 
 func (c *Compilation) spaceText(s check.Space) string {
@@ -143,116 +209,92 @@ func (c *Compilation) spaceText(s check.Space) string {
 	return "a number"
 }
 
-func (c *Compilation) optimizerText(g *check.Goal) string {
-	o := c.Source.Forward
-	if g.Inverse {
-		o = c.Source.Inverse
+// explainSettings lists every setting in force, those that the program does not write included.
+func (c *Compilation) explainSettings(b *strings.Builder) {
+	p := c.Source
+	b.WriteString("settings in force\n\n")
+	table(b, func(w io.Writer) {
+		if len(p.Params) > 0 {
+			fmt.Fprintf(w, "rule\t%s\n", settingsText(p.Params))
+		}
+		fmt.Fprintf(w, "forward\t%s\n", optimizerText(p.Forward))
+		if p.Inverse.Name != "" {
+			fmt.Fprintf(w, "inverse\t%s\n", optimizerText(p.Inverse))
+			schedule := "parallel: both in every step"
+			if p.Schedule == check.Alternating {
+				schedule = "alternating: whole epochs in turn, the inverses first"
+			}
+			fmt.Fprintf(w, "schedule\t%s\n", schedule)
+		}
+		fmt.Fprintf(w, "train\t%s\n", trainText(p.Train))
+	})
+}
+
+func settingsText(list []check.Setting) string {
+	var words []string
+	for _, s := range list {
+		words = append(words, fmt.Sprintf("%s = %v", s.Name, s.Value))
 	}
-	var hyper []string
-	for _, h := range o.Hyper {
-		hyper = append(hyper, fmt.Sprintf("%s = %v", h.Name, h.Value))
+	return strings.Join(words, ", ")
+}
+
+func optimizerText(o check.Optimizer) string {
+	decay := o.Decay
+	if decay == "" {
+		decay = "constant"
 	}
-	return fmt.Sprintf("%s(%s)", o.Name, strings.Join(hyper, ", "))
+	return fmt.Sprintf("%s(%s, decay = %s)", o.Name, settingsText(o.Hyper), decay)
+}
+
+func trainText(t check.Train) string {
+	var words []string
+	if t.Data != "" {
+		words = append(words, "on "+t.Data)
+	}
+	words = append(words, fmt.Sprintf("batch %d", t.Batch), fmt.Sprintf("epochs %d", t.Epochs), fmt.Sprintf("seed %d", t.Seed))
+	for _, s := range t.Steps {
+		words = append(words, s.Name)
+	}
+	if t.KeepLast {
+		words = append(words, "keep_last")
+	}
+	return strings.Join(words, ", ")
 }
 
 func (c *Compilation) explainPasses(b *strings.Builder) {
 	b.WriteString("passes\n\n")
-	w := tabwriter.NewWriter(b, 2, 0, 3, ' ', 0)
-	say := func(name, does string) {
-		fmt.Fprintf(w, "  %s\t%s\t\n", name, does)
-		for _, r := range c.Remarks {
-			if r.Pass == name {
-				fmt.Fprintf(w, "  \t  %s: %s\t\n", r.Subject, r.Text)
+	table(b, func(w io.Writer) {
+		say := func(name, does string) {
+			fmt.Fprintf(w, "%s\t%s\n", name, does)
+			for _, r := range c.Remarks {
+				if r.Pass == name {
+					fmt.Fprintf(w, "\t  %s: %s\n", r.Subject, r.Text)
+				}
 			}
 		}
-	}
-	for _, p := range tensorPasses {
-		say(p.name, p.does)
-	}
-	say("build", "makes a kernel of every group of values")
-	for _, p := range kernelPasses {
-		say(p.name, p.does)
-	}
-	w.Flush()
-	b.WriteString("\n")
+		for _, p := range tensorPasses {
+			say(p.name, p.does)
+		}
+		say("build", "makes a kernel of every group of values")
+		for _, p := range kernelPasses {
+			say(p.name, p.does)
+		}
+	})
 }
 
 func (c *Compilation) explainKernels(b *strings.Builder) {
 	for _, l := range c.Plan.Lists {
-		var flops, bytes int64
 		fmt.Fprintf(b, "list %q\n\n", l.Name)
-		w := tabwriter.NewWriter(b, 2, 0, 3, ' ', 0)
-		fmt.Fprintf(w, "  level\tkernel\tover\tMFLOP\tKiB\tfrom\n")
-		for _, s := range l.Steps {
-			k := c.Plan.Kernels[s.Kernel]
-			over := "units"
-			if k.ByBatch {
-				over = "batch"
+		table(b, func(w io.Writer) {
+			fmt.Fprintf(w, "level\tkernel\tover\tMFLOP\tKiB\tfrom\n")
+			for _, s := range l.Steps {
+				k := c.Plan.Kernels[s.Kernel]
+				over := "units"
+				if k.ByBatch {
+					over = "batch"
+				}
+				fmt.Fprintf(w, "%d\t%s\t%s\t%.2f\t%d\t%s\n", s.Level, k.Name, over, float64(k.Flops)/1e6, k.Bytes>>10, k.From)
 			}
-			fmt.Fprintf(w, "  %d\t%s\t%s\t%.2f\t%d\t%s\n", s.Level, k.Name, over, float64(k.Flops)/1e6, k.Bytes>>10, k.From)
-			flops += k.Flops
-			bytes += k.Bytes
-		}
-		w.Flush()
-		fmt.Fprintf(b, "\n  %.1f MFLOP and %s a run\n\n", float64(flops)/1e6, BytesText(bytes))
+		})
 	}
-}
-
-// Memory is what a run of a plan holds, in bytes.
-type Memory struct{ Parameters, States, Activities, Inputs int64 }
-
-// Peak is all of it.
-func (m Memory) Peak() int64 { return m.Parameters + m.States + m.Activities + m.Inputs }
-
-// String is the parts and the peak.
-func (m Memory) String() string {
-	return fmt.Sprintf("parameters %s, optimizer state %s, activities %s, inputs %s; peak %s",
-		BytesText(m.Parameters), BytesText(m.States), BytesText(m.Activities), BytesText(m.Inputs), BytesText(m.Peak()))
-}
-
-// MemoryOf adds up a plan's buffers; temporaries count once for the arena they share.
-func MemoryOf(p *kernel.Plan) Memory {
-	var m Memory
-	for _, buf := range p.Buffers {
-		n := 4 * int64(units(buf.Shape))
-		switch buf.Kind {
-		case kernel.Weight, kernel.Constant:
-			m.Parameters += n
-		case kernel.State:
-			m.States += n
-		case kernel.Temp:
-			m.Activities = max(m.Activities, 4*int64(buf.Offset)+n)
-		default:
-			m.Inputs += n
-		}
-	}
-	return m
-}
-
-func (c *Compilation) explainMemory(b *strings.Builder) {
-	fmt.Fprintf(b, "memory: %s\n", MemoryOf(c.Plan))
-}
-
-// Summary is the numbers of a plan that must not get worse, for golden files: kernels, levels, arithmetic and bytes of each list, and memory.
-func (c *Compilation) Summary() string {
-	var b strings.Builder
-	for _, l := range c.Plan.Lists {
-		var flops, bytes int64
-		levels := 0
-		for _, s := range l.Steps {
-			k := c.Plan.Kernels[s.Kernel]
-			flops, bytes, levels = flops+k.Flops, bytes+k.Bytes, max(levels, s.Level+1)
-		}
-		fmt.Fprintf(&b, "%s: kernels %d, levels %d, flops %d, bytes %d\n", l.Name, len(l.Steps), levels, flops, bytes)
-	}
-	m := MemoryOf(c.Plan)
-	fmt.Fprintf(&b, "memory: parameters %d, states %d, activities %d\n", m.Parameters, m.States, m.Activities)
-	gradients := 0
-	for _, n := range c.Tensor.Nodes {
-		if n.Op == tensor.Linear && n.Fuse == "" {
-			gradients++
-		}
-	}
-	fmt.Fprintf(&b, "products outside a kernel: %d\n", gradients)
-	return b.String()
 }

@@ -182,19 +182,19 @@ func (t *trainer) close() {
 
 // clearRun makes a run folder without what an earlier run left in it.
 func clearRun(dir string) error {
-	old, err := filepath.Glob(filepath.Join(dir, eventsPrefix+"*"))
+	if err := os.MkdirAll(filepath.Join(dir, checkpoints), 0o777); err != nil {
+		return fmt.Errorf("making the run folder: %w", err)
+	}
+	events, err := filepath.Glob(filepath.Join(dir, eventsPrefix+"*"))
 	if err != nil {
 		return err
 	}
-	// The checkpoints go first: without them no folder passes for a run that can be resumed.
-	old = append([]string{checkpointPath(dir, latest), checkpointPath(dir, best), filepath.Join(dir, MetricsFile), filepath.Join(dir, ReportFile)}, old...)
-	for _, file := range old {
+	// The checkpoints go first: without them a folder passes for no run that can be gone on with.
+	old := []string{checkpointPath(dir, latest), checkpointPath(dir, best), filepath.Join(dir, MetricsFile), filepath.Join(dir, ReportFile)}
+	for _, file := range append(old, events...) {
 		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("clearing the run folder: %w", err)
 		}
-	}
-	if err := os.MkdirAll(filepath.Join(dir, checkpoints), 0o777); err != nil {
-		return fmt.Errorf("making the run folder: %w", err)
 	}
 	return nil
 }

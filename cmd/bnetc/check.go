@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,13 +24,16 @@ func (c *checkCmd) Run() error {
 	var failed error
 	all := []any{}
 	for _, file := range c.Files {
-		if err := readable(file); err != nil {
-			return err
+		path, err := textOf(file)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "bnetc: %v\n", err)
+			failed = cmp.Or(failed, error(diagnosed{statusFault}))
+			continue
 		}
 		var l diag.List
-		p := checkInto(file, c.Set, &l)
+		p := checkInto(path, c.Set, &l)
 		if p == nil {
-			failed = faultOf(&l)
+			failed = cmp.Or(failed, faultOf(&l))
 		}
 		if c.JSON {
 			for _, d := range l.Items() {
@@ -42,7 +46,7 @@ func (c *checkCmd) Run() error {
 			if len(c.Files) > 1 {
 				fmt.Printf("%s\n\n", file)
 			}
-			fmt.Println(p.Report.String())
+			fmt.Print(p.Report.String())
 		}
 	}
 	if c.JSON {
