@@ -45,7 +45,7 @@ type Compilation struct {
 	Tensor  *tensor.Program // after the last tensor pass
 	Plan    *kernel.Plan
 	Remarks []Remark
-	Stages  []Stage // the program's text as lowered and after each pass, where Options.Stages asks for it
+	Stages  []Stage // the program's text as lowered and after each pass
 }
 
 // A Stage is a program's text behind a pass.
@@ -72,7 +72,7 @@ func (c *Compilation) finish(t *Target) error {
 		return err
 	}
 	c.Plan = plan
-	c.note("build", remarks)
+	c.note("build", remarks) // a plan verifies once the order pass has given its steps their levels
 	return run(c, kernelPasses, plan, t)
 }
 

@@ -14,7 +14,8 @@ type TensorMachine struct {
 	program *tensor.Program
 	seed    uint64
 	params  map[string][]float64
-	updates map[string]int // of each param so far; the next one's t is one more
+	updates map[string]int          // of each param so far; the next one's t is one more
+	idle    map[*tensor.Node][]bool // of an Update's param: what only meets padding, and is never updated
 	values  map[*tensor.Node][]float64
 }
 
@@ -23,8 +24,11 @@ func NewTensorMachine(p *tensor.Program, seed uint64) (*TensorMachine, error) {
 	if err := p.Verify(); err != nil {
 		return nil, err
 	}
-	m := &TensorMachine{program: p, seed: seed, params: map[string][]float64{}, updates: map[string]int{}}
+	m := &TensorMachine{program: p, seed: seed, params: map[string][]float64{}, updates: map[string]int{}, idle: map[*tensor.Node][]bool{}}
 	for _, n := range p.Nodes {
+		if n.Op == tensor.Update {
+			m.idle[n] = idle(n.Args[1])
+		}
 		if n.Op != tensor.Param {
 			continue
 		}
@@ -39,6 +43,23 @@ func NewTensorMachine(p *tensor.Program, seed uint64) (*TensorMachine, error) {
 		m.params[n.Name] = v
 	}
 	return m, nil
+}
+
+// idle tells which weights get no update from a gradient, since they only ever meet padding; nil if the gradient is not by weights.
+func idle(gradient *tensor.Node) []bool {
+	switch {
+	case gradient.Type.Batch:
+		return nil
+	case gradient.Op == tensor.Linear:
+		return gradient.Rel.Idle()
+	case gradient.Op == tensor.Map: // scaled, or several summed
+		for _, a := range gradient.Args {
+			if i := idle(a); i != nil {
+				return i
+			}
+		}
+	}
+	return nil
 }
 
 func initial(n *tensor.Node) ir.Initial {
@@ -149,6 +170,7 @@ func (r *tensorRun) update(n *tensor.Node, next map[string][]float64) {
 	for _, s := range n.Args[2:] {
 		old = append(old, r.params[s.Name])
 	}
+	skip := r.idle[n]
 	fresh := make([][]float64, len(old))
 	for i := range fresh {
 		fresh[i] = make([]float64, len(old[0]))
@@ -160,7 +182,10 @@ func (r *tensorRun) update(n *tensor.Node, next map[string][]float64) {
 			in[2+i] = s[e]
 		}
 		for i, x := range row.Next {
-			fresh[i][e] = x.Eval(in)
+			fresh[i][e] = old[i][e]
+			if skip == nil || !skip[e] {
+				fresh[i][e] = x.Eval(in)
+			}
 		}
 	}
 	next[param.Name] = fresh[0]
