@@ -2,6 +2,7 @@ package programs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -104,8 +105,8 @@ var fields = []Network{
 	{Name: "five hidden layers", Input: "10", Layers: []string{"all -> 9, σ", "all -> 8, σ", "all -> 20, σ", "all -> 6, σ", "all -> 5, σ"}, Output: "all -> 4, softmax"},
 }
 
-// takes tells whether a rule can train a network: auxiliary outputs serve hidden layers.
-func (n Network) takes(r Rule) bool {
+// Takes tells whether a rule can train a network: auxiliary outputs serve hidden layers.
+func (n Network) Takes(r Rule) bool {
 	return !(n.NoInverse && r.Inverses || len(n.Layers) == 0 && r.Aux)
 }
 
@@ -124,14 +125,14 @@ func All() []Program {
 		for k := range 3 {
 			// Three of the rules, from another one on for each network.
 			for j := range rules {
-				if r := rules[(5*i+4*k+j)%len(rules)]; n.takes(r) {
+				if r := rules[(5*i+4*k+j)%len(rules)]; n.Takes(r) {
 					out = append(out, n.With(r, nonlinearities[(i+k)%len(nonlinearities)], sgd, batches[(i+k)%len(batches)]))
 					break
 				}
 			}
 		}
 		r := rules[(3*i+1)%len(rules)]
-		if n.takes(r) {
+		if n.Takes(r) {
 			out = append(out, n.With(r, nonlinearities[0], optimizers[i%len(optimizers)], 7))
 		}
 	}
@@ -141,17 +142,13 @@ func All() []Program {
 // Full is the whole product, of hours: rules and schedules, nonlinearities, batches, and both all sizes in all places and all connectivities; the optimizers in turn.
 func Full() []Program {
 	var out []Program
-	networks := append([]Network{}, fields...)
-	for k := range sizes {
-		networks = append(networks, dense(k))
-	}
-	for i, n := range networks {
+	for i, n := range Networks() {
 		descent := sgd
 		if i >= len(fields) {
 			descent = sgdWide
 		}
 		for _, r := range Rules() {
-			if !n.takes(r) {
+			if !n.Takes(r) {
 				continue
 			}
 			for _, f := range nonlinearities {
@@ -163,6 +160,15 @@ func Full() []Program {
 				out = append(out, n.With(r, nonlinearities[0], o, 7))
 			}
 		}
+	}
+	return out
+}
+
+// Networks are the table's networks: fully connected of every size, and of every connectivity.
+func Networks() []Network {
+	out := slices.Clone(fields)
+	for k := range sizes {
+		out = append(out, dense(k))
 	}
 	return out
 }
