@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -168,3 +169,95 @@ func TestRolesAgree(t *testing.T) {
 }
 
 func backends() []backend.Backend { return []backend.Backend{&cpu.Backend{Threads: 2}} }
+
+// onCPU runs one step of a tensor program's plan with all settings 1 on the CPU backend, from the given buffers, and reads those asked for.
+func onCPU(t *testing.T, p *tensor.Program, write map[string][]float32, read ...string) [][]float32 {
+	t.Helper()
+	c := &Compilation{Tensor: p}
+	require.NoError(t, c.finish(&targets[1]))
+	m, err := (&cpu.Backend{Threads: 2}).Build(t.Context(), c.Plan)
+	require.NoError(t, err)
+	defer m.Close()
+	settings := make([]float32, len(c.Plan.Settings))
+	settings[slices.Index(c.Plan.Settings, "forward.lr")] = 1
+	require.NoError(t, m.Write(c.Plan.Buffer("settings"), settings))
+	for name, v := range write {
+		require.NoError(t, m.Write(c.Plan.Buffer(name), v))
+	}
+	require.NoError(t, m.Run(t.Context(), "step"))
+	var out [][]float32
+	for _, name := range read {
+		v := make([]float32, c.Plan.Buffers[c.Plan.Buffer(name)].Elements())
+		require.NoError(t, m.Read(c.Plan.Buffer(name), v))
+		out = append(out, v)
+	}
+	return out
+}
+
+// ⟨A x, y⟩ = ⟨x, Aᵀ y⟩ = ⟨W, y ⊗ x⟩, each computed by the C backend's kernels of one role.
+func TestAdjoint(t *testing.T) {
+	for name, r := range relations() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const batch = 7
+			p := tensor.New("adjoint", batch)
+			p.Pass = "update"
+			x := p.Input("x", tensor.Type{Batch: true, Shape: r.InShape})
+			y := p.Input("y", tensor.Type{Batch: true, Shape: r.OutShape})
+			w := p.Param("w", r.WShape, tensor.ParamInfo{Kind: tensor.Weight, Init: "zero"})
+			dot := func(name string, a, b *tensor.Node) {
+				sum := p.Reduce(tensor.SumBatch, p.Reduce(tensor.SumUnits, p.Map(expr("$0 * $1"), a, b)))
+				p.Update("sum", "forward", p.Param(name, []int{1}, tensor.ParamInfo{Kind: tensor.Metric, Init: "zero"}), sum)
+			}
+			dot("apply", p.Linear(r, ir.Apply, w, x), y)
+			dot("transpose", p.Linear(r, ir.Transpose, w, y), x)
+			p.Update("sgd", "forward", w, p.Linear(r, ir.Outer, y, x))
+			rng := rand.New(rand.NewSource(4))
+			start := normal32(rng, units(r.WShape))
+			got := onCPU(t, p, map[string][]float32{"w": start, "x": normal32(rng, batch*units(r.InShape)), "y": normal32(rng, batch*units(r.OutShape))}, "apply", "transpose", "w")
+			outer, size := 0.0, 0.0
+			for i, after := range got[2] {
+				outer += float64(start[i]) * float64(start[i]-after)
+				size += math.Abs(float64(start[i]) * float64(start[i]-after))
+			}
+			require.InDelta(t, got[0][0], got[1][0], 1e-5*size+1e-6)
+			require.InDelta(t, got[0][0], outer, 1e-5*size+1e-6)
+			require.NotZero(t, outer)
+		})
+	}
+}
+
+// An untied layer whose copies of the weights are equal gives the convolution's output.
+func TestEqualCopiesConvolve(t *testing.T) {
+	window := ir.Window{KH: 3, KW: 2, StrideH: 2, StrideW: 1, PadTop: 1, DilH: 1, DilW: 2, Groups: 2}
+	outputs := func(s ir.Sharing, kernel, x []float32) []float32 {
+		r := compact(ir.Field(7, 6, 4, 4, 4, 6, window, s))
+		var copies []float32
+		for len(copies) < units(r.WShape) {
+			copies = append(copies, kernel...)
+		}
+		// A bias of its own for every output unit moves by that output.
+		p := tensor.New("layer", 1)
+		p.Pass = "update"
+		w := p.Param("w", r.WShape, tensor.ParamInfo{Kind: tensor.Weight, Init: "zero"})
+		out := p.Linear(r, ir.Apply, w, p.Input("x", tensor.Type{Batch: true, Shape: r.InShape}))
+		b := p.Param("b", r.OutShape, tensor.ParamInfo{Kind: tensor.Weight, Init: "zero"})
+		p.Update("sgd", "forward", b, p.Reduce(tensor.SumBatch, out))
+		return onCPU(t, p, map[string][]float32{"w": copies, "x": x}, "b")[0]
+	}
+	rng := rand.New(rand.NewSource(4))
+	kernel, x := normal32(rng, 6*3*2*2), normal32(rng, 7*6*4)
+	convolved := outputs(ir.Sharing{TileH: 4, TileW: 4}, kernel, x)
+	require.NotZero(t, convolved[0])
+	for _, s := range []ir.Sharing{{TileH: 1, TileW: 1}, {TileH: 2, TileW: 2}, {TileH: 3, TileW: 1}} {
+		require.InDeltaSlice(t, convolved, outputs(s, kernel, x), 1e-6)
+	}
+}
+
+func normal32(r *rand.Rand, n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(r.NormFloat64())
+	}
+	return out
+}
