@@ -136,7 +136,7 @@ func (f *fusion) learn() {
 	var metrics *group
 	for _, u := range f.list.updates {
 		if u.Args[0].Param.Kind != tensor.Metric {
-			f.absorb(f.of[u], u)
+			f.absorb(f.of[u], u, u.Args[0].Name)
 			if len(f.of[u].nodes) > 1 {
 				f.remark(u.Args[0].Name, u.Optimizer+" into the gradient, which is never stored")
 			}
@@ -148,12 +148,13 @@ func (f *fusion) learn() {
 	}
 	if metrics != nil {
 		for _, u := range slices.Clone(metrics.nodes) {
-			f.absorb(metrics, u)
+			f.absorb(metrics, u, u.Args[0].Name)
 		}
 	}
 }
 
-func (f *fusion) absorb(g *group, n *tensor.Node) {
+// absorb joins into the group of an Update of a param what n, which is in it, reads and nothing else does.
+func (f *fusion) absorb(g *group, n *tensor.Node, param string) {
 	for _, a := range n.Args {
 		if f.of[a] == nil || f.of[a] == g || !overBatch(a) {
 			continue
@@ -163,11 +164,11 @@ func (f *fusion) absorb(g *group, n *tensor.Node) {
 			only = only && f.of[r] == g
 		}
 		if !only {
-			f.remark(g.nodes[0].Name, fmt.Sprintf("gradient part %%%d kept: it has other readers", a.ID))
+			f.remark(param, nodeName(a)+" of its gradient is stored: it has other readers")
 			continue
 		}
 		if f.join(g, f.of[a]) {
-			f.absorb(g, a)
+			f.absorb(g, a, param)
 		}
 	}
 }

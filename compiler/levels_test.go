@@ -168,7 +168,7 @@ var targets = []compiler.Target{
 }
 
 // What a program computes is the same before and after every pass, and as kernels: differentiation leaves the first text that runs, and every later
-// one must move every param as that one does. All texts parse back.
+// one must move every param as that one does. All texts parse back, and a pass that runs again changes nothing.
 func TestPassesPreserve(t *testing.T) {
 	for i, p := range programs.All() {
 		t.Run(p.Name, func(t *testing.T) {
@@ -178,6 +178,11 @@ func TestPassesPreserve(t *testing.T) {
 			var drawn *trial
 			var want map[string][]float64
 			for _, stage := range c.Stages {
+				if slices.Contains(compiler.PassNames(), stage.Name) {
+					again, _, err := compiler.RunPass(stage.Name, stage.Text, targets[i%len(targets)])
+					require.NoError(t, err)
+					require.Equal(t, stage.Text, again, "a second run of %s", stage.Name)
+				}
 				if strings.HasPrefix(stage.Text, "plan ") {
 					plan, err := kernel.Parse(stage.Text)
 					require.NoError(t, err, stage.Name)

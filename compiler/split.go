@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"slices"
 	"strings"
 
 	"bnetc/ir/tensor"
@@ -52,25 +53,30 @@ func listsOf(p *tensor.Program) []*list {
 // split gives each list its own copy of what it computes, so that from here on a node belongs to one list and is fused for
 // that list alone: evaluation does not carry the noise of training along.
 func split(p *tensor.Program, _ *Target) []Remark {
-	owner := map[*tensor.Node]*list{}
+	reads := map[*tensor.Node][]*tensor.Node{} // before any list has its own
+	for _, n := range p.Nodes {
+		reads[n] = n.Args
+	}
+	taken := map[*tensor.Node]bool{}
 	for _, l := range listsOf(p) {
-		copies := map[*tensor.Node]*tensor.Node{}
+		own := map[*tensor.Node]*tensor.Node{}
 		prefix := strings.TrimPrefix(l.name, "step ") + "."
 		for _, n := range l.nodes {
-			if owner[n] != nil {
+			mine := n
+			if taken[n] {
 				c := *n
-				c.Args = append([]*tensor.Node{}, n.Args...)
 				if c.Name != "" {
 					c.Name = prefix + c.Name
 				}
-				copies[n] = &c
-				p.Nodes = append(p.Nodes, &c)
-				n = &c
+				mine = &c
+				p.Nodes = append(p.Nodes, mine)
 			}
-			owner[n] = l
-			for i, a := range n.Args {
-				if c := copies[a]; c != nil {
-					n.Args[i] = c
+			taken[n] = true
+			own[n] = mine
+			mine.Args = slices.Clone(reads[n])
+			for i, a := range mine.Args {
+				if own[a] != nil {
+					mine.Args[i] = own[a]
 				}
 			}
 		}
