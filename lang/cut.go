@@ -11,41 +11,38 @@ import (
 // symbol is the token type of each lexer rule.
 var symbol = tokens.Symbols()
 
-// lexed splits a source into tokens. Comments stay; what the lexer does not know becomes a diagnostic and is left out.
-func lexed(src *diag.File, l *diag.List) []lexer.Token {
+// lexed splits a source into tokens and comments. What the lexer does not know becomes a diagnostic and is left out.
+func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []diag.Span) {
 	lex, err := tokens.LexString(src.Name, src.Text)
 	if err != nil {
 		panic("bug: " + err.Error())
 	}
-	var out []lexer.Token
+	skip := 0 // what an unclosed string hides
 	for {
 		t, err := lex.Next()
 		if err != nil {
 			panic("bug: the last rule takes any character: " + err.Error())
 		}
-		if t.EOF() {
-			return append(out, t)
-		}
-		switch t.Type {
-		case symbol["Space"]:
-		case symbol["Unknown"]:
-			unknownCharacter(src, t, l)
+		at := tokenSpan(src, t)
+		switch {
+		case t.EOF():
+			return code, comments, bad
+		case t.Type == symbol["Space"] || at.Start < skip:
+		case t.Type == symbol["Comment"]:
+			comments = append(comments, Comment{strings.TrimRight(t.Value, " \t\r"), at})
+		case t.Value == `"`:
+			line, _, _ := strings.Cut(src.Text[at.Start:], "\n")
+			skip = at.Start + len(line)
+			at.End = skip
+			l.Error(diag.UnclosedString, at, "this text is not closed on its line").Hint("end it with \"")
+			bad = append(bad, at)
+		case t.Type == symbol["Unknown"]:
+			l.Error(diag.UnexpectedCharacter, at, "the language has no character "+quoted(t.Value))
+			bad = append(bad, at)
 		default:
-			out = append(out, t)
+			code = append(code, t)
 		}
 	}
-}
-
-func unknownCharacter(src *diag.File, t lexer.Token, l *diag.List) {
-	at := tokenSpan(src, t)
-	d := diag.Diagnostic{Code: "unexpected-character", Message: "no such character in the language: " + quoted(t.Value), At: diag.Label{Span: at}}
-	if t.Value == `"` {
-		d.Code, d.Message = "unclosed-string", "this string is not closed on its line"
-		d.Hint = "end it with \""
-		at.End = at.Start + len(strings.SplitN(src.Text[at.Start:], "\n", 2)[0])
-		d.At.Span = at
-	}
-	l.Add(d)
 }
 
 func tokenSpan(src *diag.File, t lexer.Token) diag.Span {
@@ -54,8 +51,18 @@ func tokenSpan(src *diag.File, t lexer.Token) diag.Span {
 
 func quoted(s string) string { return "`" + s + "`" }
 
-// topWords begin a block of a file.
-var topWords = map[string]bool{"use": true, "network": true, "learn": true, "train": true, "rule": true, "measure": true}
+// topWordList are the words that begin a block of a file.
+var topWordList = []string{"use", "network", "learn", "train", "rule", "measure"}
+
+var topWords = set(topWordList...)
+
+func set(words ...string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range words {
+		m[w] = true
+	}
+	return m
+}
 
 // A piece is a run of tokens that is parsed by itself.
 type piece []lexer.Token
@@ -66,20 +73,14 @@ type block struct {
 	head   piece
 	items  []piece
 	braces bool
+	closed bool
 	all    piece
 }
 
 // cutBlocks divides a file at its top-level words. A word at brace depth 0 begins a block, and so does one that begins a line inside an unclosed block.
-func cutBlocks(src *diag.File, list []lexer.Token, l *diag.List) []block {
+func cutBlocks(src *diag.File, code piece, l *diag.List) []block {
 	var blocks []block
-	i := 0
-	code := list[:0:0]
-	for _, t := range list {
-		if t.Type != symbol["Comment"] && !t.EOF() {
-			code = append(code, t)
-		}
-	}
-	for i < len(code) {
+	for i := 0; i < len(code); {
 		t := code[i]
 		if !topWords[t.Value] {
 			j := i
@@ -98,12 +99,9 @@ func cutBlocks(src *diag.File, list []lexer.Token, l *diag.List) []block {
 }
 
 func unknownBlock(src *diag.File, p piece, l *diag.List) {
-	d := diag.Diagnostic{Code: "unknown-block", Message: "a file holds blocks, and " + quoted(p[0].Value) + " begins none",
-		At: diag.Label{Span: tokenSpan(src, p[0])}, Expected: "`use`, `network`, `learn`, `train`, `rule` or `measure`", Found: quoted(p[0].Value)}
-	if near := diag.Nearest(p[0].Value, []string{"use", "network", "learn", "train", "rule", "measure"}); near != "" {
-		d.Hint = "did you mean " + quoted(near) + "?"
-	}
-	l.Add(d)
+	word := p[0].Value
+	l.Error(diag.UnknownBlock, tokenSpan(src, p[0]), "a file holds blocks, and "+quoted(word)+" begins none").
+		Expected(alternatives(topWordList)).Found(quoted(word)).Nearest(word, topWordList, "")
 }
 
 // cutBlock takes the block that begins at code[i].
@@ -121,8 +119,7 @@ func cutBlock(src *diag.File, code []lexer.Token, i int, l *diag.List) (block, i
 	b.head = code[i:j]
 	if j == len(code) || code[j].Value != "{" {
 		b.all = code[i:j]
-		l.Add(diag.Diagnostic{Code: "missing-block", Message: "`" + b.word + "` needs a block in braces",
-			At: diag.Label{Span: after(src, b.head), Text: "here"}, Expected: "`{`", Hint: quoted(b.word + " " + exampleName[b.word] + " { … }")})
+		l.Error(diag.MissingBlock, after(src, b.head), quoted(b.word)+" needs a block in braces").Label("here").Expected("`{`").Hint(headForms[b.word].example)
 		return b, j
 	}
 	b.braces = true
@@ -145,21 +142,18 @@ func cutBlock(src *diag.File, code []lexer.Token, i int, l *diag.List) (block, i
 		}
 		j++
 	}
-	closed := j < len(code) && code[j].Value == "}"
-	if !closed {
-		l.Add(diag.Diagnostic{Code: "unclosed-block", Message: "the block of `" + b.word + "` is not closed",
-			At: diag.Label{Span: tokenSpan(src, code[open]), Text: "opened here"}, Expected: "`}`", Hint: "add `}` behind the last line of the block"})
+	b.closed = j < len(code) && code[j].Value == "}"
+	if !b.closed {
+		l.Error(diag.UnclosedBlock, tokenSpan(src, code[open]), "the block of "+quoted(b.word)+" is not closed").Label("opened here").Expected("`}`").Hint("add `}` behind the last line of the block")
 	}
 	b.items = cutItems(b.word, code[first:j])
 	end := j
-	if closed {
+	if b.closed {
 		end++
 	}
 	b.all = code[i:end]
 	return b, end
 }
-
-var exampleName = map[string]string{"network": "NAME", "learn": "RULE", "train": "on DATA", "rule": "NAME"}
 
 func startsLine(src *diag.File, t lexer.Token) bool {
 	start := strings.LastIndexByte(src.Text[:t.Pos.Offset], '\n') + 1
@@ -177,18 +171,16 @@ func after(src *diag.File, p piece) diag.Span {
 
 // itemWords begin an item of a block.
 var itemWords = map[string]map[string]bool{
-	"network": {"input": true, "layer": true, "output": true},
-	"learn":   {"forward": true, "inverse": true, "require": true},
-	"rule":    {"require": true, "fixed": true, "inverse": true, "feedback": true, "minimize": true, "descend": true},
-	"train": {"batch": true, "epochs": true, "seed": true, "keep_last": true, "target": true, "augment": true, "normalize": true, "log_every": true, "strict": true,
-		"loss": true},
+	"network": set("input", "layer", "output"),
+	"learn":   set("forward", "inverse", "require"),
+	"rule":    set("require", "fixed", "inverse", "feedback", "minimize", "descend"),
+	"train":   set("batch", "epochs", "seed", "keep_last", "target", "augment", "log_every", "strict"),
 }
 
-// cutItems divides a block's body where an item begins: at a word of its own, or, in a rule, at NAME[…] = and NAME =.
+// cutItems divides a block's body where an item begins.
 func cutItems(block string, body piece) []piece {
 	var items []piece
-	depth := 0
-	start := 0
+	depth, start := 0, 0
 	flush := func(i int) {
 		if i > start {
 			items = append(items, body[start:i])
@@ -196,7 +188,7 @@ func cutItems(block string, body piece) []piece {
 		start = i
 	}
 	for i, t := range body {
-		if depth == 0 && i > start && begins(block, body, i) {
+		if depth == 0 && i > start && t.Type == symbol["Ident"] && begins(block, body, start, i) {
 			flush(i)
 		}
 		switch t.Value {
@@ -210,42 +202,47 @@ func cutItems(block string, body piece) []piece {
 	return items
 }
 
-func begins(block string, body piece, i int) bool {
+// begins tells whether the word body[i] begins an item, the one before it having begun at start: a word of the block's own, NAME[…] = or
+// NAME = in a rule, or a word where the item before it cannot go on, so that one that nobody knows is a mistake of its own.
+func begins(block string, body piece, start, i int) bool {
 	t, before := body[i], body[i-1]
-	if t.Type != symbol["Ident"] {
+	known := itemWords[block][t.Value]
+	if unfinished[before.Value] {
 		return false
 	}
-	if itemWords[block][t.Value] {
-		switch {
-		case block == "rule" && before.Value == "fixed", block == "network" && before.Value == ",", block == "network" && before.Value == "=":
-			return false
-		case block == "train" && (before.Value == "," || before.Value == "augment"):
-			return false
+	newLine := before.Pos.Line < t.Pos.Line
+	switch block {
+	case "network":
+		if i == start+1 && !newLine {
+			return false // the name of a layer, whatever it is
 		}
-		return !(block == "train" && t.Value == "normalize" && before.Value == ",")
+		return known || newLine && !windowWords[t.Value]
+	case "learn", "train":
+		return known || i > start+1
 	}
-	if block != "rule" {
-		// A word that no item begins with, at the start of a line, is a mistake of its own.
-		return block != "train" && i > 0 && body[i-1].Pos.Line < t.Pos.Line && before.Value != "," && before.Value != "="
+	if known {
+		return !(before.Value == "fixed" && t.Value == "inverse")
 	}
-	if i+1 < len(body) && body[i+1].Value == "=" && before.Value != "for" {
-		return true
-	}
-	if i+1 < len(body) && body[i+1].Value == "[" {
-		for j := i + 2; j < len(body); j++ {
-			if body[j].Value == "]" {
-				return j+1 < len(body) && body[j+1].Value == "=" && !continues(before)
-			}
-		}
-	}
-	return false
+	return newLine && !reserved[t.Value] || defines(body, i)
 }
 
-// continues tells whether a token leaves an expression unfinished.
-func continues(t lexer.Token) bool {
-	switch t.Value {
-	case "+", "-", "*", "/", "^", "=", "(", ",", "[", "|", "over", "along", "of", "like", "from", "to", "minimize", "descend", "inverse", "feedback", "in", "..":
-		return true
+// windowWords may begin a line inside a layer.
+var windowWordList = []string{"stride", "dilation", "groups", "same", "valid", "pad"}
+
+var windowWords = set(windowWordList...)
+
+// defines tells whether NAME = or NAME[…] = stands at body[i].
+func defines(body piece, i int) bool {
+	i++
+	if i < len(body) && body[i].Value == "[" {
+		for i < len(body) && body[i].Value != "]" {
+			i++
+		}
+		i++
 	}
-	return false
+	return i < len(body) && body[i].Value == "="
 }
+
+// unfinished are the tokens behind which an item must go on.
+var unfinished = set("+", "-", "*", "/", "^", "=", "(", ",", "[", "->", "over", "along", "of", "like", "from", "to", "for", "hidden", "every", "minimize", "descend",
+	"feedback", "in", "..")

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 
 	"bnetc/lang/diag"
@@ -17,7 +16,7 @@ const unaryBinding = 3
 
 // Parse reads an expression by precedence climbing; participle calls it wherever the grammar holds an *Expr.
 func (e *Expr) Parse(lex *lexer.PeekingLexer) error {
-	x, err := parseBinary(lex, 0, false)
+	x, err := parseBinary(lex, 0)
 	if err != nil {
 		return err
 	}
@@ -25,9 +24,9 @@ func (e *Expr) Parse(lex *lexer.PeekingLexer) error {
 	return nil
 }
 
-// parseBinary reads operators that bind tighter than min. Within a norm, a bar where an operator may stand closes it.
-func parseBinary(lex *lexer.PeekingLexer, min int, inNorm bool) (*Expr, error) {
-	left, err := parseUnary(lex, inNorm)
+// parseBinary reads operators that bind tighter than min. A bar where an operator may stand closes a norm.
+func parseBinary(lex *lexer.PeekingLexer, min int) (*Expr, error) {
+	left, err := parseUnary(lex)
 	if err != nil {
 		return nil, err
 	}
@@ -42,19 +41,18 @@ func parseBinary(lex *lexer.PeekingLexer, min int, inNorm bool) (*Expr, error) {
 		if op == "^" {
 			next = b - 1 // groups to the right
 		}
-		right, err := parseBinary(lex, next, inNorm)
+		right, err := parseBinary(lex, next)
 		if err != nil {
 			return nil, err
 		}
-		left = &Expr{Kind: BinaryExpr, Op: op, Args: []*Expr{left, right}, Span: left.Span.Union(right.Span)}
-		left.Span.Start, left.Span.End = left.Args[0].Span.Start, right.Span.End
+		left = &Expr{Kind: BinaryExpr, Op: op, Args: []*Expr{left, right}, Span: diag.Span{Start: left.Span.Start, End: right.Span.End}}
 	}
 }
 
-func parseUnary(lex *lexer.PeekingLexer, inNorm bool) (*Expr, error) {
+func parseUnary(lex *lexer.PeekingLexer) (*Expr, error) {
 	if t := lex.Peek(); t.Value == "-" {
 		start := lex.Next().Pos.Offset
-		x, err := parseBinary(lex, unaryBinding-1, inNorm)
+		x, err := parseBinary(lex, unaryBinding-1)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +90,7 @@ func parseList(lex *lexer.PeekingLexer, closing string) (args []*Expr, end int, 
 			}
 			lex.Next()
 		}
-		x, err := parseBinary(lex, 0, false)
+		x, err := parseBinary(lex, 0)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -115,7 +113,7 @@ func parseOperand(lex *lexer.PeekingLexer) (*Expr, error) {
 			return &Expr{Kind: NameExpr, Name: name, Span: at}, nil
 		}
 		lex.Next()
-		index, err := parseBinary(lex, 0, false)
+		index, err := parseBinary(lex, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +125,7 @@ func parseOperand(lex *lexer.PeekingLexer) (*Expr, error) {
 		return &Expr{Kind: IndexExpr, Name: name, Args: []*Expr{index}, Span: diag.Span{Start: at.Start, End: endOf(closing)}}, nil
 	case t.Value == "(":
 		lex.Next()
-		x, err := parseBinary(lex, 0, false)
+		x, err := parseBinary(lex, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +139,7 @@ func parseOperand(lex *lexer.PeekingLexer) (*Expr, error) {
 		return x, nil
 	case t.Value == "|":
 		lex.Next()
-		x, err := parseBinary(lex, 0, true)
+		x, err := parseBinary(lex, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -166,23 +164,6 @@ func parseOperand(lex *lexer.PeekingLexer) (*Expr, error) {
 var reserved = map[string]bool{"for": true, "over": true, "along": true, "of": true, "like": true, "from": true, "to": true, "in": true}
 
 func endOf(t *lexer.Token) int { return t.Pos.Offset + len(strings.TrimRight(t.Value, "\n")) }
-
-// wrong is a syntax error with what was expected in words.
-func wrong(t *lexer.Token, expected string) error {
-	return &unexpected{token: *t, expected: expected}
-}
-
-type unexpected struct {
-	token    lexer.Token
-	expected string
-}
-
-func (u *unexpected) Error() string            { return "expected " + u.expected }
-func (u *unexpected) Message() string          { return u.Error() }
-func (u *unexpected) Position() lexer.Position { return u.token.Pos }
-func (u *unexpected) Unwrap() error            { return nil }
-
-var _ participle.Error = (*unexpected)(nil)
 
 // place sets the file of every span of an expression.
 func (e *Expr) place(src *diag.File) {

@@ -1,6 +1,8 @@
 package lang
 
 import (
+	"cmp"
+
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 )
@@ -59,6 +61,7 @@ type gLayer struct {
 	Word    string     `parser:"@('layer' | 'output')"`
 	Name    *gName     `parser:"@@"`
 	Kind    *gConnect  `parser:"'=' @@"`
+	Out     *gNumber   `parser:"('->' @@)?"`
 	Options []*gOption `parser:"(',' @@)*"`
 }
 
@@ -68,7 +71,6 @@ type gConnect struct {
 	Pool   *gName     `parser:"@@?"`
 	Size   *gDims     `parser:"@@?"`
 	Window []*gWindow `parser:"@@*"`
-	Out    *gNumber   `parser:"('->' @@)?"`
 }
 
 type gWindow struct {
@@ -106,10 +108,10 @@ type gLiteral struct {
 }
 
 type gHead struct {
-	Word string  `parser:"@('learn' | 'rule' | 'network' | 'train')"`
-	On   bool    `parser:"@'on'?"`
-	Name *gName  `parser:"@@"`
-	Args []*gArg `parser:"('(' (@@ (',' @@)*)? ')')?"`
+	Name *gName  `parser:"( 'network' @@"`
+	Rule *gName  `parser:"| ( ('learn' | 'rule') @@"`
+	Data *gName  `parser:"  | 'train' 'on' @@ )"`
+	Args []*gArg `parser:"  ('(' (@@ (',' @@)*)? ')')? )"`
 }
 
 type gOptimizer struct {
@@ -123,11 +125,11 @@ type gRequire struct {
 }
 
 type gSetting struct {
-	Word  *gName   `parser:"@@"`
-	Steps []*gStep `parser:"(@@ (',' @@)*)?"`
+	Word   *gName    `parser:"@@"`
+	Values []*gValue `parser:"(@@ (',' @@)*)?"`
 }
 
-type gStep struct {
+type gValue struct {
 	span
 	Value *gLiteral `parser:"@@"`
 	Args  []*gArg   `parser:"('(' (@@ (',' @@)*)? ')')?"`
@@ -198,3 +200,7 @@ var (
 	defineItem    = grammar[gDefine]()
 	measureItem   = grammar[gMeasure]()
 )
+
+func (h *gHead) name() *gName {
+	return cmp.Or(h.Name, h.Rule, h.Data)
+}

@@ -1,7 +1,7 @@
 package lang
 
 import (
-	"errors"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -11,12 +11,18 @@ import (
 	"bnetc/lang/diag"
 )
 
-// Parse reads a file. What cannot be parsed becomes a diagnostic, one for each item that is wrong, and is left out of the tree.
+// Parse reads a file. What cannot be parsed becomes a diagnostic, one for each item that is wrong, and is left out of the tree; what it is
+// left out of is marked broken.
 func Parse(src *diag.File, l *diag.List) *File {
 	p := &parser{src: src, list: l, file: &File{Source: src}}
-	for _, b := range cutBlocks(src, lexed(src, l), l) {
-		p.block(b)
+	before := l.Len()
+	p.code, p.file.Comments, p.bad = lexed(src, l)
+	for _, b := range cutBlocks(src, p.code, l) {
+		if block := p.block(b); block != nil {
+			p.file.Blocks = append(p.file.Blocks, block)
+		}
 	}
+	p.file.Broken = l.Len() > before
 	return p.file
 }
 
@@ -24,6 +30,8 @@ type parser struct {
 	src  *diag.File
 	list *diag.List
 	file *File
+	code piece       // all tokens
+	bad  []diag.Span // what is no token
 }
 
 // A pieceLexer gives participle the tokens of one piece.
@@ -42,7 +50,7 @@ func (p *pieceLexer) Next() (lexer.Token, error) {
 }
 
 // item parses one piece with a grammar; nil, and a diagnostic, where it does not fit.
-func item[T any](p *parser, g *participle.Parser[T], tokens piece, what string) *T {
+func item[T any](p *parser, g *participle.Parser[T], tokens piece, f form) *T {
 	last := tokens[len(tokens)-1]
 	end := last.Pos
 	end.Offset += len(last.Value)
@@ -53,109 +61,59 @@ func item[T any](p *parser, g *participle.Parser[T], tokens piece, what string) 
 			return v
 		}
 	}
-	p.syntax(err, tokens, what)
+	p.syntax(err, tokens, f)
 	return nil
 }
 
-// syntax words participle's complaint for people: the found token, what was expected, and an example that parses.
-func (p *parser) syntax(err error, tokens piece, what string) {
-	var at participle.Error
-	if !errors.As(err, &at) {
-		panic("bug: " + err.Error())
-	}
-	offset := at.Position().Offset
-	found, where := "the end of "+what, after(p.src, tokens)
-	for _, t := range tokens {
-		if t.Pos.Offset == offset {
-			found, where = quoted(t.Value), tokenSpan(p.src, t)
-		}
-	}
-	d := diag.Diagnostic{Code: "syntax", Message: what + " cannot go on like this", At: diag.Label{Span: where, Text: "before this"}, Found: found, Hint: examples[what]}
-	var u *unexpected
-	if errors.As(err, &u) {
-		d.Expected = u.expected
-	} else {
-		d.Expected = expectation(at.Message())
-	}
-	p.list.Add(d)
-}
+var headForms = map[string]form{"network": networkForm, "learn": learnForm, "train": trainForm, "rule": ruleForm}
 
-// expectation is the part in parentheses of participle's message, in the words of the language.
-func expectation(message string) string {
-	i := strings.LastIndex(message, "(expected ")
-	if i < 0 {
-		return ""
-	}
-	text := strings.TrimSuffix(message[i+len("(expected "):], ")")
-	for _, r := range [][2]string{{"<ident>", "a name"}, {"<number>", "a number"}, {"<dims>", "dimensions like 5x5"}, {"<string>", "a text in quotes"},
-		{"GName", "a name"}, {"GNumber", "a number"}, {"GDims", "dimensions like 28x28x1, or a number"}, {"GConnect", "`all`, `field`, `pool`, `flatten` or `dropout`"},
-		{"GArg", "an argument"}, {"GOption", "an option"}, {" GFor", ""}, {"Expr", "an expression"}, {"GLiteral", "a value"}, {"GString", "a text in quotes"}} {
-		text = strings.ReplaceAll(text, r[0], r[1])
-	}
-	if i := strings.IndexAny(text, "(?*"); i > 0 {
-		text = strings.TrimSpace(text[:i])
-	}
-	return strings.ReplaceAll(text, `"`, "`")
-}
-
-// examples show an item that parses.
-var examples = map[string]string{
-	"`use`":                  `use "common.bnet"`,
-	"an input":               "input image 28x28x1",
-	"a layer":                "layer l1 = field 5x5 stride 2 -> 64, untied, tanh",
-	"an optimizer":           "forward adam(lr = 1e-3)",
-	"a requirement":          "require local",
-	"a setting":              "batch 128",
-	"an inverse":             "inverse g[l] of f[l]   for l in 2..last",
-	"a feedback declaration": "feedback B[l] like f[l]   for l in 2..last",
-	"`minimize`":             "minimize |f[l](h[l-1]) - target[l]|^2   over f[l]   for hidden l",
-	"`descend`":              "descend f[l] along outer(delta[l], h[l-1])   for every l",
-	"an equation":            "target[l] = g[l+1](target[l+1])   for hidden l",
-	"a measure":              "measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last",
-	"the head of a block":    "learn RULE(noise = 0.1) { … }",
-}
-
-func (p *parser) block(b block) {
+// block reads one block; nil where not even its head can be read.
+func (p *parser) block(b block) Block {
+	whole := p.pieceSpan(b.all)
 	switch b.word {
 	case "use":
-		if u := item(p, useItem, b.head, "`use`"); u != nil {
-			p.file.Uses = append(p.file.Uses, &Use{Path: strings.Trim(u.Path.Text, `"`), Span: p.span(u.Path.span)})
+		if u := item(p, useItem, b.head, useForm); u != nil {
+			path := p.span(u.Path.span)
+			return &Use{Path: Name{strings.Trim(u.Path.Text, `"`), path}, Span: whole}
 		}
-		return
+		return nil
 	case "measure":
-		if m := item(p, measureItem, b.head, "a measure"); m != nil {
-			p.file.Measures = append(p.file.Measures, &Measure{Equation: *p.define(m.Define, b.head)})
+		if m := item(p, measureItem, b.head, measureForm); m != nil {
+			return &Measure{Equation: *p.define(m.Define, b.head), Span: whole}
 		}
-		return
+		return nil
 	}
 	if !b.braces {
-		return
+		return nil
 	}
-	head := item(p, headItem, b.head, "the head of a block")
+	head := item(p, headItem, b.head, headForms[b.word])
 	if head == nil {
-		head = &gHead{Name: &gName{}}
+		head = &gHead{} // the items are read for their own mistakes
 	}
-	whole := diag.Span{File: p.src, Start: b.all[0].Pos.Offset, End: after(p.src, b.all).End}
-	name := p.name(head.Name)
-	switch b.word {
+	var out Block
+	broken := !b.closed
+	before := p.list.Len()
+	switch name := p.name(head.name()); b.word {
 	case "network":
 		n := &Network{Name: name, Span: whole}
 		for _, it := range b.items {
 			p.networkItem(n, it)
 		}
-		p.file.Networks = append(p.file.Networks, n)
+		n.Broken = broken || p.list.Len() > before
+		out = n
 	case "learn":
 		n := &Learn{Rule: name, Args: p.args(head.Args), Span: whole}
 		for _, it := range b.items {
 			p.learnItem(n, it)
 		}
-		p.file.Learns = append(p.file.Learns, n)
+		n.Broken = broken || p.list.Len() > before
+		out = n
 	case "train":
 		n := &Train{Data: name, Files: p.args(head.Args), Span: whole}
 		for _, it := range b.items {
 			p.trainItem(n, it)
 		}
-		p.file.Trains = append(p.file.Trains, n)
+		out = n
 	case "rule":
 		n := &Rule{Name: name, Params: p.args(head.Args), Span: whole}
 		for _, it := range b.items {
@@ -163,26 +121,34 @@ func (p *parser) block(b block) {
 				n.Statements = append(n.Statements, s)
 			}
 		}
-		p.file.Rules = append(p.file.Rules, n)
+		n.Broken = broken || p.list.Len() > before
+		out = n
 	}
+	if head.name() == nil {
+		return nil
+	}
+	return out
 }
 
 func (p *parser) networkItem(n *Network, it piece) {
 	switch it[0].Value {
 	case "input":
-		if g := item(p, inputItem, it, "an input"); g != nil {
+		if g := item(p, inputItem, it, inputForm); g != nil {
 			d := p.dims(g.Dims)
 			in := &InputDecl{Image: g.Image, Dims: d.Values, Span: p.pieceSpan(it), At: d.Span}
 			if n.Input != nil {
-				p.list.Add(diag.Diagnostic{Code: "duplicate-input", Message: "a network has one input", At: diag.Label{Span: in.Span},
-					Also: []diag.Label{{Span: n.Input.Span, Text: "the first"}}})
+				p.list.Error(diag.DuplicateInput, in.Span, "a network has one input").Also(n.Input.Span, "the first")
 				return
 			}
 			n.Input = in
 		}
 	case "layer", "output":
-		if g := item(p, layerItem, it, "a layer"); g != nil {
+		if p.missingArrow(it) {
+			return
+		}
+		if g := item(p, layerItem, it, layerForm); g != nil {
 			layer := &Layer{Output: g.Word == "output", Name: p.name(g.Name), Kind: *p.connection(g.Kind), Span: p.pieceSpan(it)}
+			layer.Kind.Out = p.number(g.Out)
 			for _, o := range g.Options {
 				layer.Options = append(layer.Options, p.option(o))
 			}
@@ -193,39 +159,15 @@ func (p *parser) networkItem(n *Network, it piece) {
 	}
 }
 
-// unknownItem reports a word that begins no item of a block.
-func (p *parser) unknownItem(it piece, where string, words ...string) {
-	d := diag.Diagnostic{Code: "unknown-statement", Message: "nothing in " + where + " begins with " + quoted(it[0].Value),
-		At: diag.Label{Span: tokenSpan(p.src, it[0])}, Expected: alternatives(words), Found: quoted(it[0].Value)}
-	if near := diag.Nearest(it[0].Value, words); near != "" {
-		d.Hint = "did you mean " + quoted(near) + "?"
-	}
-	p.list.Add(d)
-}
-
-func alternatives(words []string) string {
-	var b strings.Builder
-	for i, w := range words {
-		switch {
-		case i > 0 && i == len(words)-1:
-			b.WriteString(" or ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		b.WriteString(quoted(w))
-	}
-	return b.String()
-}
-
 func (p *parser) learnItem(n *Learn, it piece) {
 	switch it[0].Value {
 	case "forward", "inverse":
-		if g := item(p, optimizerItem, it, "an optimizer"); g != nil {
+		if g := item(p, optimizerItem, it, optimizerForm); g != nil {
 			n.Optimizers = append(n.Optimizers, &Optimizer{Group: p.name(g.Group), Name: p.name(g.Name), Args: p.args(g.Args), Span: p.pieceSpan(it)})
 		}
 	case "require":
-		if g := item(p, requireItem, it, "a requirement"); g != nil {
-			n.Requires = append(n.Requires, p.name(g.Word))
+		if g := item(p, requireItem, it, requireForm); g != nil {
+			n.Requires = append(n.Requires, &Requirement{p.name(g.Word), p.pieceSpan(it)})
 		}
 	default:
 		p.unknownItem(it, "`learn`", "forward", "inverse", "require")
@@ -233,64 +175,53 @@ func (p *parser) learnItem(n *Learn, it piece) {
 }
 
 func (p *parser) trainItem(n *Train, it piece) {
-	g := item(p, settingItem, it, "a setting")
+	g := item(p, settingItem, it, settingForm)
 	if g == nil {
 		return
 	}
 	s := &Setting{Word: p.name(g.Word), Span: p.pieceSpan(it)}
-	for _, st := range g.Steps {
-		lit := p.literal(st.Value)
-		s.Values = append(s.Values, &lit)
-		s.Steps = append(s.Steps, &Step{Name: Name{Text: lit.Word, Span: lit.Span}, Args: p.args(st.Args), Span: p.span(st.span)})
+	for _, v := range g.Values {
+		s.Values = append(s.Values, &Value{Literal: p.literal(v.Value), Args: p.args(v.Args)})
 	}
 	n.Settings = append(n.Settings, s)
 }
 
 func (p *parser) statement(it piece) *Statement {
 	at := p.pieceSpan(it)
-	s := &Statement{}
+	var s *Statement
 	var f *gFor
 	switch it[0].Value {
 	case "require":
-		g := item(p, requireItem, it, "a requirement")
-		if g == nil {
-			return nil
+		if g := item(p, requireItem, it, requireForm); g != nil {
+			s = &Statement{Kind: Require, Word: p.name(g.Word)}
 		}
-		s = &Statement{Kind: Require, Word: p.name(g.Word)}
 	case "fixed", "inverse":
-		g := item(p, inverseItem, it, "an inverse")
-		if g == nil {
-			return nil
+		if g := item(p, inverseItem, it, inverseForm); g != nil {
+			s, f = &Statement{Kind: Inverse, Fixed: g.Fixed, Left: g.Left, Of: g.Of}, g.For
 		}
-		s, f = &Statement{Kind: Inverse, Fixed: g.Fixed, Left: g.Left, Of: g.Of}, g.For
 	case "feedback":
-		g := item(p, feedbackItem, it, "a feedback declaration")
-		if g == nil {
-			return nil
+		if g := item(p, feedbackItem, it, feedbackForm); g != nil {
+			s, f = &Statement{Kind: Feedback, Left: g.Left, Of: g.Like, FromIndex: g.From, ToIndex: g.To}, g.For
 		}
-		s, f = &Statement{Kind: Feedback, Left: g.Left, Of: g.Like, FromIndex: g.From, ToIndex: g.To}, g.For
 	case "minimize":
-		g := item(p, minimizeItem, it, "`minimize`")
-		if g == nil {
-			return nil
+		if g := item(p, minimizeItem, it, minimizeForm); g != nil {
+			s, f = &Statement{Kind: Minimize, Expr: g.Expr, Left: g.Over}, g.For
 		}
-		s, f = &Statement{Kind: Minimize, Expr: g.Expr, Left: g.Over}, g.For
 	case "descend":
-		g := item(p, descendItem, it, "`descend`")
-		if g == nil {
-			return nil
+		if g := item(p, descendItem, it, descendForm); g != nil {
+			s, f = &Statement{Kind: Descend, Left: g.Over, Expr: g.Expr}, g.For
 		}
-		s, f = &Statement{Kind: Descend, Left: g.Over, Expr: g.Expr}, g.For
 	default:
-		if len(it) < 2 || it[1].Value != "=" && it[1].Value != "[" {
+		if !defines(it, 0) && (len(it) < 2 || it[1].Value != "[" && it[1].Value != "(") {
 			p.unknownItem(it, "a rule", "require", "inverse", "fixed", "feedback", "minimize", "descend")
 			return nil
 		}
-		g := item(p, defineItem, it, "an equation")
-		if g == nil {
-			return nil
+		if g := item(p, defineItem, it, equationForm); g != nil {
+			return p.define(g, it)
 		}
-		return p.define(g, it)
+	}
+	if s == nil {
+		return nil
 	}
 	return p.finish(s, f, at)
 }
@@ -313,9 +244,8 @@ func (p *parser) finish(s *Statement, f *gFor, at diag.Span) *Statement {
 		}
 		f.From.place(p.src)
 		f.To.place(p.src)
-		at.End = s.For.Span.Start
+		at = p.upTo(at.Start, s.For.Span.Start)
 	}
-	at.End = at.Start + len(strings.TrimRight(p.src.Text[at.Start:at.End], " \t\r\n"))
 	s.Span = at
 	return s
 }
@@ -326,10 +256,15 @@ func (p *parser) pieceSpan(it piece) diag.Span {
 	return diag.Span{File: p.src, Start: it[0].Pos.Offset, End: after(p.src, it).End}
 }
 
-func (p *parser) span(s span) diag.Span {
-	out := diag.Span{File: p.src, Start: s.Pos.Offset, End: s.EndPos.Offset}
-	out.End = out.Start + len(strings.TrimRight(p.src.Text[out.Start:max(out.Start, out.End)], " \t\r\n"))
-	return out
+func (p *parser) span(s span) diag.Span { return p.upTo(s.Pos.Offset, s.EndPos.Offset) }
+
+// upTo is the span from start to the end of the last token that begins before end: without space and comments behind it.
+func (p *parser) upTo(start, end int) diag.Span {
+	i := sort.Search(len(p.code), func(i int) bool { return p.code[i].Pos.Offset >= end })
+	if i == 0 || p.code[i-1].Pos.Offset < start {
+		return diag.Span{File: p.src, Start: start, End: start}
+	}
+	return diag.Span{File: p.src, Start: start, End: tokenSpan(p.src, p.code[i-1]).End}
 }
 
 func (p *parser) name(g *gName) Name {
@@ -348,7 +283,7 @@ func (p *parser) number(g *gNumber) *Number {
 	v, err := strconv.ParseFloat(g.Sign+g.Text, 64)
 	s := p.span(g.span)
 	if err != nil {
-		p.list.Add(diag.Diagnostic{Code: "bad-number", Message: "this number is out of range", At: diag.Label{Span: s}})
+		p.list.Error(diag.BadNumber, s, "this number is out of range")
 	}
 	return &Number{Value: v, Text: g.Sign + g.Text, Span: s}
 }
@@ -361,7 +296,7 @@ func (p *parser) dims(g *gDims) *Dims {
 	for _, part := range strings.Split(g.Text, "x") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n > 1<<24 {
-			p.list.Add(diag.Diagnostic{Code: "bad-dimensions", Message: "dimensions are whole numbers of at most 16777216", At: diag.Label{Span: d.Span}, Found: quoted(g.Text)})
+			p.list.Error(diag.BadDimensions, d.Span, "dimensions are whole numbers of at most 16777216").Found(quoted(g.Text))
 			n = 1
 		}
 		d.Values = append(d.Values, n)
@@ -389,120 +324,4 @@ func (p *parser) literal(g *gLiteral) Literal {
 		l.String = &s
 	}
 	return l
-}
-
-// connection reads the words of a layer's kind, or of an inverse.
-func (p *parser) connection(g *gConnect) *Connection {
-	c := &Connection{Word: p.name(g.Word), Pool: p.name(g.Pool), Out: p.number(g.Out), Span: p.span(g.span)}
-	if c.Word.Text == "dropout" && g.Size != nil {
-		v, _ := strconv.ParseFloat(g.Size.Text, 64)
-		c.Rate = &Number{Value: v, Text: g.Size.Text, Span: p.span(g.Size.span)}
-		g.Size = nil
-	}
-	c.Size = p.dims(g.Size)
-	windows := g.Window
-	if c.Pool.Text != "" && c.Word.Text != "pool" {
-		// A window word directly behind the first: `all stride 2` and the like.
-		windows = append([]*gWindow{{Word: g.Pool, Dims: g.Size}}, windows...)
-		c.Pool, c.Size = Name{}, nil
-	}
-	for _, w := range windows {
-		p.window(c, w.Word, w.Dims, p.span(w.span))
-	}
-	return c
-}
-
-func (p *parser) window(c *Connection, word *gName, dims *gDims, at diag.Span) {
-	name, d := p.name(word), p.dims(dims)
-	needs := func() bool {
-		if d == nil {
-			p.list.Add(diag.Diagnostic{Code: "missing-number", Message: quoted(name.Text) + " needs a number", At: diag.Label{Span: name.Span}, Hint: name.Text + " 2"})
-		}
-		return d != nil
-	}
-	switch name.Text {
-	case "stride":
-		if needs() {
-			c.Stride = d
-		}
-	case "dilation":
-		if needs() {
-			c.Dilation = d
-		}
-	case "groups":
-		if needs() {
-			c.Groups = &Number{Value: float64(d.Values[0]), Text: dims.Text, Span: d.Span}
-		}
-	case "same", "valid":
-		c.Padding = &Padding{Word: name, Span: name.Span}
-	case "pad":
-		if needs() {
-			c.Padding = &Padding{Word: name, By: d, Span: name.Span.Union(d.Span)}
-		}
-	default:
-		words := []string{"stride", "dilation", "groups", "same", "valid", "pad"}
-		e := diag.Diagnostic{Code: "unknown-window-word", Message: "a field has no " + quoted(name.Text), At: diag.Label{Span: name.Span}, Expected: alternatives(words) + ", then `->`", Found: quoted(name.Text)}
-		if near := diag.Nearest(name.Text, words); near != "" {
-			e.Hint = "did you mean " + quoted(near) + "?"
-		}
-		p.list.Add(e)
-	}
-}
-
-// option reads one option; what stands behind its first word depends on that.
-func (p *parser) option(g *gOption) *Option {
-	o := &Option{Word: p.name(g.Word), Args: p.args(g.Args), Span: p.span(g.span)}
-	rest := g.Rest
-	next := func() *gWord {
-		if len(rest) == 0 {
-			return nil
-		}
-		w := rest[0]
-		rest = rest[1:]
-		return w
-	}
-	switch o.Word.Text {
-	case "share":
-		if w := next(); w != nil && w.Name != nil && w.Name.Text == "tile" {
-			if w := next(); w != nil {
-				o.Tile = p.dims(w.Dims)
-			}
-		}
-		if o.Tile == nil {
-			p.list.Add(diag.Diagnostic{Code: "missing-tile", Message: "`share` needs the size of a tile", At: diag.Label{Span: o.Span}, Hint: "share tile 4x4"})
-		}
-	case "aux":
-		if w := next(); w != nil && w.Dims != nil {
-			d := p.dims(w.Dims)
-			o.Units = &Number{Value: float64(d.Values[0]), Text: w.Dims.Text, Span: d.Span}
-		}
-		if w := next(); w != nil && w.Name != nil {
-			o.Of = &Option{Word: p.name(w.Name), Args: p.args(w.Args), Span: p.span(w.span)}
-		}
-	case "init":
-		if w := next(); w != nil && w.Name != nil {
-			o.Of = &Option{Word: p.name(w.Name), Args: p.args(w.Args), Span: p.span(w.span)}
-		}
-	case "inverse":
-		if w := next(); w != nil && w.Name != nil {
-			o.Inverse = &Connection{Word: p.name(w.Name), Span: p.span(w.span)}
-			for w := next(); w != nil; w = next() {
-				if w.Dims != nil && o.Inverse.Size == nil {
-					o.Inverse.Size = p.dims(w.Dims)
-				} else if w.Name != nil {
-					var d *gDims
-					if len(rest) > 0 && rest[0].Dims != nil {
-						d = next().Dims
-					}
-					p.window(o.Inverse, w.Name, d, p.span(w.span))
-				}
-			}
-			o.Inverse.Span.End = o.Span.End
-		}
-	}
-	for _, w := range rest {
-		p.list.Add(diag.Diagnostic{Code: "syntax", Message: "an option ends before this", At: diag.Label{Span: p.span(w.span)}, Expected: "`,` or the next layer",
-			Found: quoted(p.span(w.span).Text())})
-	}
-	return o
 }

@@ -4,15 +4,39 @@ package lang
 
 import "bnetc/lang/diag"
 
-// A File is one parsed .bnet file: its blocks in order. Blocks that could not be parsed are left out.
+// A File is one parsed .bnet file: its blocks and comments in order. Blocks that could not be parsed are left out.
 type File struct {
 	Source   *diag.File
-	Uses     []*Use
-	Networks []*Network
-	Learns   []*Learn
-	Trains   []*Train
-	Rules    []*Rule
-	Measures []*Measure
+	Blocks   []Block
+	Comments []Comment
+	Broken   bool // something is missing: it could not be parsed
+}
+
+// A Block is what a file holds: Use, Network, Learn, Train, Rule or Measure.
+type Block interface{ Where() diag.Span }
+
+// Blocks are a file's blocks of one kind.
+func Blocks[B Block](f *File) []B {
+	var out []B
+	for _, b := range f.Blocks {
+		if b, ok := b.(B); ok {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func (u *Use) Where() diag.Span     { return u.Span }
+func (n *Network) Where() diag.Span { return n.Span }
+func (n *Learn) Where() diag.Span   { return n.Span }
+func (n *Train) Where() diag.Span   { return n.Span }
+func (n *Rule) Where() diag.Span    { return n.Span }
+func (n *Measure) Where() diag.Span { return n.Span }
+
+// A Comment runs from # to the end of its line.
+type Comment struct {
+	Text string
+	Span diag.Span
 }
 
 // A Name is an identifier and where it stands.
@@ -30,8 +54,8 @@ type Number struct {
 
 // Use reads another file's blocks: use "common.bnet", relative to the file that says it.
 type Use struct {
-	Path string
-	Span diag.Span // of the string
+	Path Name // without quotes
+	Span diag.Span
 }
 
 // Network is `network NAME { input …  layer …  output … }`.
@@ -39,6 +63,7 @@ type Network struct {
 	Name   Name
 	Input  *InputDecl
 	Layers []*Layer // in order; the output last
+	Broken bool     // an item is missing: it could not be parsed
 	Span   diag.Span
 }
 
@@ -69,9 +94,9 @@ type Connection struct {
 	Dilation *Dims
 	Groups   *Number
 	Padding  *Padding
-	Out      *Number // after ->
-	Rate     *Number // of dropout
-	Span     diag.Span
+	Out      *Number   // after ->
+	Rate     *Number   // of dropout
+	Span     diag.Span // without what stands behind ->
 }
 
 // Dims is `5x5`, or a single number.
@@ -120,8 +145,15 @@ type Learn struct {
 	Rule       Name
 	Args       []*Arg
 	Optimizers []*Optimizer
-	Requires   []Name
+	Requires   []*Requirement
+	Broken     bool // an item is missing: it could not be parsed
 	Span       diag.Span
+}
+
+// Requirement is `require local`.
+type Requirement struct {
+	Word Name
+	Span diag.Span
 }
 
 // Optimizer is `forward adam(lr = 1e-3)`; Group is forward or inverse.
@@ -143,16 +175,14 @@ type Train struct {
 // A Setting is a word with its values: `batch 128`, `target input`, `augment flip, crop(4)`, `keep_last`.
 type Setting struct {
 	Word   Name
-	Values []*Literal // numbers, words, strings
-	Steps  []*Step    // of augment: a comma-separated list of steps
+	Values []*Value
 	Span   diag.Span
 }
 
-// A Step is one of a list: flip, flip(vertical), crop(4), normalize(0.5, 0.25).
-type Step struct {
-	Name Name
+// A Value of a setting: 128, input, flip(vertical), crop(4).
+type Value struct {
+	Literal
 	Args []*Arg
-	Span diag.Span
 }
 
 // Rule is `rule NAME(param = default, …) { … }`.
@@ -160,12 +190,14 @@ type Rule struct {
 	Name       Name
 	Params     []*Arg
 	Statements []*Statement
+	Broken     bool // a statement is missing: it could not be parsed
 	Span       diag.Span
 }
 
 // A Measure is `measure NAME[l] = EXPR for …` or `measure NAME = EXPR`, at the top level.
 type Measure struct {
 	Equation Statement
+	Span     diag.Span
 }
 
 // A StatementKind says which form a Statement has.
@@ -190,7 +222,7 @@ type Statement struct {
 	Word               Name
 	Expr               *Expr
 	For                *For
-	Span               diag.Span // the whole statement, without the for clause
+	Span               diag.Span // without the for clause
 }
 
 // For is `for hidden l`, `for every l`, or `for l in 2..last`.

@@ -65,8 +65,8 @@ func textOf(program string) (string, error) {
 // faultOf is what diagnostics that were printed end a command with: a fault of the command line where all of them speak of --set, else of the program.
 func faultOf(l *diag.List) error {
 	for _, d := range l.Items() {
-		set := d.Code == "bad-set" || d.Code == "unknown-setting" || d.At.Span.File != nil && strings.HasPrefix(d.At.Span.File.Name, "--set")
-		if d.Severity == diag.Error && !set {
+		set := d.Code() == diag.BadSet || d.Code() == diag.UnknownSetting || d.Where().File != nil && strings.HasPrefix(d.Where().File.Name, "--set")
+		if d.Severity() == diag.Error && !set {
 			return diagnosed{statusFault}
 		}
 	}

@@ -2,19 +2,21 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bnetc/lang"
+	"bnetc/lang/diag"
 )
 
-// expr gives an expression its type for one layer. want is the space that its place asks for, which a bare normal() takes; nil where
-// nothing is asked. nil comes back where something was wrong, and has been reported.
-func (in *instance) expr(e *lang.Expr, env scope, want *Space) *Expr {
+// expr gives an expression its type for one layer. want is the place it stands in, whose space a bare normal() takes; nil where that asks
+// for none. nil comes back where something was wrong, and has been reported.
+func (in *instance) expr(e *lang.Expr, env scope, want *place) *Expr {
 	switch e.Kind {
 	case lang.NumberExpr:
 		return &Expr{Op: Const, Number: e.Number.Value, Space: Space{Kind: Scalar}, Span: e.Span}
 	case lang.NameExpr:
-		return in.name(e)
+		return in.name(e, env)
 	case lang.IndexExpr:
 		return in.indexed(e, env)
 	case lang.NegExpr:
@@ -24,18 +26,20 @@ func (in *instance) expr(e *lang.Expr, env scope, want *Space) *Expr {
 		}
 		return &Expr{Op: Neg, Args: []*Expr{x}, Space: x.Space, Span: e.Span}
 	case lang.BinaryExpr:
+		if e.Op == "^" {
+			return in.power(e, env, want)
+		}
 		return in.binary(e, env, want)
 	case lang.ListExpr:
 		return in.composite(e, env)
 	case lang.CallExpr:
 		return in.call(e, env, want)
-	case lang.NormExpr:
-		in.fail("bare-norm", e.Span, "a norm is squared").Hint(e.Span.Text() + "^2")
 	}
+	in.fail(diag.BareNorm, e.Span, "a norm is squared").Hint(e.String() + "^2") // NormExpr
 	return nil
 }
 
-func (in *instance) name(e *lang.Expr) *Expr {
+func (in *instance) name(e *lang.Expr, env scope) *Expr {
 	last := in.last()
 	switch n := e.Name.Text; {
 	case n == "label":
@@ -43,46 +47,41 @@ func (in *instance) name(e *lang.Expr) *Expr {
 	case n == "loss":
 		return &Expr{Op: TaskLoss, Layer: last, Space: Space{Kind: PerSample}, Span: e.Span}
 	case n == "aux":
-		if in.p.Layers[last-1].Aux == nil {
-			in.fail("missing-aux", e.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+in.p.Layers[last-1].Name+" has none").
-				Also(in.p.Layers[last-1].Span, "the output").Also(in.learn.Rule.Span, "the rule in use").Hint("add `, aux 512 tanh` to the output")
+		output := in.p.Layers[last-1]
+		if output.Aux == nil {
+			in.fail(diag.MissingAux, in.learn.Rule.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+output.Name+" has none").
+				Also(output.Span, "the output").Also(e.Span, "uses them").Hint("add `, aux 512 tanh` to the output")
 			return nil
 		}
 		return &Expr{Op: AuxPart, Layer: last, Space: Space{Kind: Composite, Layer: -last}, Span: e.Span}
 	case in.params[n]:
 		return &Expr{Op: Param, Name: n, Space: Space{Kind: Scalar}, Span: e.Span}
 	case in.values[n] != nil && in.values[n][-1] != nil:
-		return in.ref(e, n, -1)
-	case in.values[n] != nil || n == "h" || n == "a" || n == "f" || in.maps[n] != nil:
-		in.fail("missing-index", e.Span, quote(n)+" belongs to a layer").Hint(n + "[l]")
+		return in.ref(e, n, -1, env)
+	case in.values[n] != nil || slices.Contains([]string{"h", "a", "f"}, n) || in.maps[n] != nil:
+		in.fail(diag.MissingIndex, e.Span, quote(n)+" belongs to a layer").Hint(n + "[l]")
 		return nil
 	}
-	in.unknown(e.Name)
+	in.unknownValue(e.Name)
 	return nil
 }
 
-func (in *instance) unknown(n lang.Name) {
+// unknownValue reports a name that means nothing; not where a statement is missing that may have defined it.
+func (in *instance) unknownValue(n lang.Name) {
+	in.failed = true
+	if in.rule.Broken {
+		return
+	}
 	names := []string{"h", "a", "f", "label", "aux", "loss"}
 	for _, p := range in.p.Params {
 		names = append(names, p.Name)
 	}
 	for _, s := range in.rule.Statements {
-		if s.Left != nil && s.Left.Name.Text != "" && s.Kind != lang.Minimize && s.Kind != lang.Descend {
+		if (s.Kind == lang.Define || s.Kind == lang.Inverse || s.Kind == lang.Feedback) && !slices.Contains(names, s.Left.Name.Text) && s.Left.Name.Text != "" {
 			names = append(names, s.Left.Name.Text)
 		}
 	}
-	in.failed = true
-	in.unknownName(n, "nothing is named "+quote(n.Text)+" here", unique(names), "names")
-}
-
-func unique(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if diagIndex(out, n) < 0 {
-			out = append(out, n)
-		}
-	}
-	return out
+	in.unknown(diag.UnknownName, n, "nothing is named "+quote(n.Text)+" here", names, "names")
 }
 
 func (in *instance) indexed(e *lang.Expr, env scope) *Expr {
@@ -93,111 +92,118 @@ func (in *instance) indexed(e *lang.Expr, env scope) *Expr {
 	}
 	switch {
 	case n == "h" || n == "a":
-		least := 0
+		op, least := Activities, 0
 		if n == "a" {
-			least = 1
+			op, least = Pre, 1
 		}
 		if l < least || l > in.last() {
-			in.fail("index-out-of-range", e.Span, fmt.Sprintf("there is no %s[%d]: layers are %d to %d", n, l, least, in.last()))
+			in.outOfRange(e, l, least)
 			return nil
 		}
-		if n == "a" {
-			return &Expr{Op: Pre, Layer: l, Space: in.p.activity(l), Span: e.Span}
-		}
-		return &Expr{Op: Activities, Layer: l, Space: in.p.activity(l), Span: e.Span}
+		return &Expr{Op: op, Layer: l, Space: in.p.activity(l), Span: e.Span}
 	case in.values[n] != nil:
-		return in.ref(e, n, l)
+		return in.ref(e, n, l, env)
 	case n == "f" || in.maps[n] != nil:
-		in.fail("map-as-value", e.Span, quote(e.Span.Text())+" is a map, and needs something to act on").Hint(e.Span.Text() + "(h[l])")
+		in.fail(diag.MapAsValue, e.Span, quote(e.String())+" is a map, and needs something to act on").Hint(e.String() + "(h[l])")
 		return nil
 	}
-	in.unknown(e.Name)
+	in.unknownValue(e.Name)
 	return nil
 }
 
 // ref is a value that an equation defines; the equation is checked when first used.
-func (in *instance) ref(e *lang.Expr, name string, l int) *Expr {
+func (in *instance) ref(e *lang.Expr, name string, l int, env scope) *Expr {
 	d := in.values[name][l]
 	if d == nil {
-		r := in.fail("missing-case", e.Span, in.nameOf(name, l)+" is used, and no case defines it")
-		for _, s := range in.rule.Statements {
-			if s.Kind == lang.Define && s.Left.Name.Text == name {
-				r.Also(s.Span, "defines "+in.covered(s))
-			}
-		}
-		r.Hint("add a case for it, or widen a `for`: `for hidden l` covers " + in.rangeText(1, in.last()-1))
+		in.missingCase(e, name, l, env)
 		return nil
 	}
+	if d.state == untouched {
+		in.solve(name, d)
+	}
 	switch d.state {
-	case 1:
-		in.fail("cyclic-equations", e.Span, in.nameOf(name, l)+" depends on itself").Also(d.stmt.Span, "defined here")
+	case underWay:
+		in.fail(diag.CyclicEquations, e.Span, in.nameOf(name, l)+" depends on itself").Also(d.stmt.Left.Span, "is being defined").Hint("a recurrence goes from `last` down, or from 1 up")
 		return nil
-	case 3:
+	case mistaken:
 		return nil
-	case 0:
-		if !in.solve(name, d) {
-			return nil
-		}
 	}
 	return &Expr{Op: Ref, Value: d.value, Layer: l, Space: d.value.Expr.Space, Span: e.Span}
 }
 
-func (in *instance) covered(s *lang.Statement) string {
-	var names []string
-	in.each(s, func(env scope) {
-		if s.Left.Kind == lang.IndexExpr {
-			if l, ok := in.index(s.Left.Args[0], env); ok {
-				names = append(names, in.p.LayerName(l))
-			}
+// missingCase reports a value or map of a layer that no statement covers, with those that cover others.
+func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
+	in.failed = true
+	if in.rule.Broken {
+		return // the case may be in what could not be read
+	}
+	defines, what := "defines ", "no case defines it"
+	if in.maps[name] != nil {
+		defines, what = "declares ", "no declaration covers it"
+	}
+	d := in.fail(diag.MissingCase, e.Span, in.nameOf(name, l)+" is used, and "+what)
+	for _, s := range in.rule.Statements {
+		if s.Left == nil || s.Left.Name.Text != name || s.Kind == lang.Minimize || s.Kind == lang.Descend {
+			continue
 		}
-	})
-	if len(names) == 0 {
-		return "no layer of this network"
+		at := s.Left.Span
+		if s.For != nil {
+			at = s.For.Span
+		}
+		covers := "no layer of this network"
+		if list := in.covered(s); len(list) > 0 {
+			covers = strings.Join(list, ", ")
+		}
+		d.Also(at, defines+covers)
 	}
-	return strings.Join(names, ", ")
-}
-
-func (in *instance) rangeText(from, to int) string {
-	switch {
-	case to < from:
-		return "no layer of this network"
-	case to == from:
-		return in.p.LayerName(from)
+	if env.bound {
+		var all []string
+		in.each(env.stmt, func(env scope) { all = append(all, in.p.LayerName(env.layer)) })
+		kind := "layer of its `for`"
+		if env.stmt.For.Word == "hidden" {
+			kind = "hidden layer"
+		}
+		d.Label(fmt.Sprintf("%s is any %s here: %s", env.name, kind, strings.Join(all, ", ")))
 	}
-	return in.p.LayerName(from) + " to " + in.p.LayerName(to)
+	switch first, before := in.p.LayerName(1), in.p.LayerName(in.last()-1); {
+	case l < 1 || l > in.last():
+		d.Hint("a case for it, or a narrower `for` here, is needed")
+	case l < in.last() && in.last() > 2:
+		d.Hint("`for hidden l` covers " + first + " to " + before)
+	case l < in.last():
+		d.Hint("`for hidden l` covers " + first)
+	default:
+		d.Hint("`for every l` covers " + first + " to " + in.p.LayerName(in.last()))
+	}
 }
 
 // solve checks an equation for its layer and appends it to the program's values.
-func (in *instance) solve(name string, d *definition) bool {
-	d.state = 1
+func (in *instance) solve(name string, d *definition) {
+	d.state = underWay
 	env := in.scopeOf(d)
-	var want *Space
+	var want *place
 	if d.layer >= 0 {
-		s := Space{Kind: Activity, Layer: d.layer}
-		want = &s
+		want = &place{in.p.activity(d.layer), d.stmt.Left.Span, d.stmt.Left.String() + " lives in "}
 	}
 	x := in.expr(d.stmt.Expr, env, want)
-	if x != nil && d.layer >= 0 && !in.livesIn(x.Space, d.layer) && x.Space.Kind != PerSample {
-		in.wrongSpace(d.stmt.Expr, x.Space, in.p.activity(d.layer), in.nameOf(name, d.layer)+" belongs to layer "+in.p.LayerName(d.layer)+", and its value does not")
+	if x != nil && want != nil && x.Space.Kind != PerSample && !(x.Space.Layer == d.layer && (x.Space.Kind == Activity || x.Space.Kind == Composite)) {
+		is, _ := in.spaceWords(x.Space, env)
+		in.wrongSpace(d.stmt.Expr.Span, d.stmt.Left.String()+" belongs to "+in.layerWords(d.layer, env)+", and its value does not", want.space, x.Space, env).
+			Label("is "+is).Also(want.at, "is of "+in.layerWords(d.layer, env))
 		x = nil
 	}
 	if x == nil {
-		d.state = 3
-		return false
+		d.state = mistaken
+		return
 	}
 	d.value = &Value{Name: name, Layer: d.layer, Expr: x, Span: d.stmt.Span, From: from(d.stmt.Span.String()), Text: in.nameOf(name, d.layer) + " = " + in.text(d.stmt.Expr, env)}
-	d.state = 2
+	d.state = done
 	in.p.Values = append(in.p.Values, d.value)
-	return true
-}
-
-func (in *instance) livesIn(s Space, l int) bool {
-	return (s.Kind == Activity || s.Kind == Composite) && s.Layer == l
 }
 
 // scopeOf binds the variable of a definition's for clause by its left side.
 func (in *instance) scopeOf(d *definition) scope {
-	var found scope
+	found := scope{stmt: d.stmt}
 	in.each(d.stmt, func(env scope) {
 		if d.stmt.Left.Kind != lang.IndexExpr {
 			return
@@ -217,43 +223,44 @@ func from(at string) string {
 	return at[strings.LastIndexByte(at, '/')+1:]
 }
 
-func (in *instance) binary(e *lang.Expr, env scope, want *Space) *Expr {
-	if e.Op == "^" {
-		return in.power(e, env, want)
-	}
+func (in *instance) binary(e *lang.Expr, env scope, want *place) *Expr {
 	a, b := e.Args[0], e.Args[1]
+	first := a
+	for first.Kind == lang.BinaryExpr && !first.Paren && strings.Contains("+-", first.Op) {
+		first = first.Args[0]
+	}
+	says := map[string]string{"+": "the sum lives in ", "-": "the sum lives in ", "*": "the product lives in ", "/": "the quotient lives in "}[e.Op]
+	beside := func(x *Expr, at diag.Span) *place {
+		if x.Space.Kind == Scalar || x.Space.Kind == PerSample {
+			return want
+		}
+		return &place{x.Space, at, says}
+	}
 	var x, y *Expr
 	if floating(a) && !floating(b) {
-		y = in.expr(b, env, want)
-		if y == nil {
-			return nil
+		if y = in.expr(b, env, want); y != nil {
+			x = in.expr(a, env, beside(y, b.Span))
 		}
-		x = in.expr(a, env, orSpace(y.Space, want))
 	} else {
 		x = in.expr(a, env, want)
 		if x == nil {
 			in.expr(b, env, want) // for its own mistakes
 			return nil
 		}
-		y = in.expr(b, env, orSpace(x.Space, want))
+		y = in.expr(b, env, beside(x, first.Span))
 	}
 	if x == nil || y == nil {
 		return nil
 	}
 	op := map[string]Op{"+": Add, "-": Sub, "*": Mul, "/": Div}[e.Op]
-	space, ok := in.join(x.Space, y.Space, op)
+	space, ok := join(x.Space, y.Space, op)
 	if !ok {
-		in.wrongSpace(b, y.Space, x.Space, fmt.Sprintf("the two sides of `%s` live in different spaces", e.Op)).Also(a.Span, "this is "+in.spaceText(x.Space))
+		left, _ := in.spaceWords(x.Space, env)
+		right, _ := in.spaceWords(y.Space, env)
+		in.wrongSpace(b.Span, fmt.Sprintf("the two sides of `%s` live in different spaces", e.Op), x.Space, y.Space, env).Label("is "+right).Also(first.Span, "is "+left)
 		return nil
 	}
 	return &Expr{Op: op, Args: []*Expr{x, y}, Space: space, Span: e.Span}
-}
-
-func orSpace(s Space, want *Space) *Space {
-	if s.Kind == Scalar {
-		return want
-	}
-	return &s
 }
 
 // floating tells whether an expression takes its space from its surroundings: noise, and numbers with it.
@@ -261,47 +268,24 @@ func floating(e *lang.Expr) bool {
 	switch e.Kind {
 	case lang.CallExpr:
 		return e.Fn.Kind == lang.NameExpr && e.Fn.Name.Text == "normal"
-	case lang.NegExpr:
-		return floating(e.Args[0])
-	case lang.BinaryExpr:
-		return floating(e.Args[0]) || floating(e.Args[1])
+	case lang.NegExpr, lang.BinaryExpr:
+		return slices.ContainsFunc(e.Args, floating)
 	}
 	return false
 }
 
-// join is the space of a sum or product: equal spaces, a scalar with anything, and, in products, a number per sample with activities.
-func (in *instance) join(a, b Space, op Op) (Space, bool) {
-	switch {
-	case a == b:
-		return a, true
-	case a.Kind == Scalar:
-		return b, true
-	case b.Kind == Scalar:
-		return a, true
-	case op == Mul || op == Div:
-		if a.Kind == PerSample && b.Kind == Activity && op == Mul {
-			return b, true
-		}
-		if b.Kind == PerSample && a.Kind == Activity {
-			return a, true
-		}
-	}
-	return Space{}, false
-}
-
-func (in *instance) power(e *lang.Expr, env scope, want *Space) *Expr {
-	n := e.Args[1]
-	sign := 1.0
+func (in *instance) power(e *lang.Expr, env scope, want *place) *Expr {
+	n, sign := e.Args[1], 1.0
 	if n.Kind == lang.NegExpr {
 		n, sign = n.Args[0], -1
 	}
 	if n.Kind != lang.NumberExpr {
-		in.fail("bad-power", e.Args[1].Span, "a power is a number").Hint("h[l]^2")
+		in.fail(diag.BadPower, e.Args[1].Span, "a power is a number").Found(quote(e.Args[1].String())).Hint(e.Args[0].String() + "^2")
 		return nil
 	}
-	if e.Args[0].Kind == lang.NormExpr {
+	if e.Args[0].Kind == lang.NormExpr && !e.Args[0].Paren {
 		if n.Number.Value != 2 || sign < 0 {
-			in.fail("bare-norm", e.Span, "a norm is squared").Hint("|…|^2")
+			in.fail(diag.BareNorm, e.Span, "a norm is squared").Hint(e.Args[0].String() + "^2")
 			return nil
 		}
 		x := in.expr(e.Args[0].Args[0], env, want)
@@ -309,7 +293,8 @@ func (in *instance) power(e *lang.Expr, env scope, want *Space) *Expr {
 			return nil
 		}
 		if x.Space.Kind != Activity && x.Space.Kind != Composite {
-			in.fail("norm-of-number", e.Span, "a norm sums over the units of a layer").Found(in.spaceText(x.Space))
+			is, _ := in.spaceWords(x.Space, env)
+			in.fail(diag.NormOfNumber, e.Span, "a norm sums over the units of a layer").Expected("a value of a layer").Found(is)
 			return nil
 		}
 		return &Expr{Op: NormSquared, Args: []*Expr{x}, Space: Space{Kind: PerSample}, Span: e.Span}
@@ -321,91 +306,27 @@ func (in *instance) power(e *lang.Expr, env scope, want *Space) *Expr {
 	return &Expr{Op: Power, Args: []*Expr{x}, Number: sign * n.Number.Value, Space: x.Space, Span: e.Span}
 }
 
-// list is a composite output: [classes, auxiliary units].
+// composite is [classes, auxiliary units]: a value of an output that has both.
 func (in *instance) composite(e *lang.Expr, env scope) *Expr {
-	if len(e.Args) != 2 || in.p.Layers[in.last()-1].Aux == nil {
-		r := in.fail("bad-list", e.Span, "a list puts a composite output together: its classes, then its auxiliary units").Expected("[label, aux]")
-		if len(e.Args) == 2 {
-			r.Also(in.p.Layers[in.last()-1].Span, "this output has no auxiliary units").Hint("add `, aux 512 tanh` to the output")
-		}
+	output := in.p.Layers[in.last()-1]
+	if len(e.Args) != 2 {
+		in.fail(diag.BadList, e.Span, "a list puts an output and its auxiliary units together").Expected("two parts").Found(fmt.Sprint(len(e.Args))).Hint("[label, aux]")
 		return nil
 	}
 	a, b := in.expr(e.Args[0], env, nil), in.expr(e.Args[1], env, nil)
 	if a == nil || b == nil {
 		return nil
 	}
+	if output.Aux == nil {
+		in.fail(diag.MissingAux, in.learn.Rule.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+output.Name+" has none").
+			Also(output.Span, "the output").Also(e.Span, "uses them").Hint("add `, aux 512 tanh` to the output")
+		return nil
+	}
 	if a.Space != (Space{Kind: Activity, Layer: in.last()}) || b.Space != (Space{Kind: Composite, Layer: -in.last()}) {
-		in.fail("bad-list", e.Span, "a composite output is its classes, then its auxiliary units").Expected("[label, aux]").Found("[" + in.spaceText(a.Space) + ", " + in.spaceText(b.Space) + "]")
+		left, _ := in.spaceWords(a.Space, env)
+		right, _ := in.spaceWords(b.Space, env)
+		in.fail(diag.BadList, e.Span, "a list puts an output and its auxiliary units together, in this order").Expected("[label, aux]").Found("[" + left + ", " + right + "]")
 		return nil
 	}
 	return &Expr{Op: List, Args: []*Expr{a, b}, Space: in.p.activity(in.last()), Span: e.Span}
-}
-
-// wrongSpace says what was expected and found, in spaces and shapes.
-func (in *instance) wrongSpace(e *lang.Expr, found, expected Space, message string) *report {
-	return in.fail("wrong-space", e.Span, message).Label("is " + in.spaceText(found)).Expected(in.spaceText(expected)).Found(in.spaceText(found))
-}
-
-// spaceText is a space with its shape, for people.
-func (in *instance) spaceText(s Space) string {
-	switch s.Kind {
-	case Scalar:
-		return "a number"
-	case PerSample:
-		return "a number per sample"
-	case Weights:
-		return "the weights of " + s.Map.Name
-	}
-	if s.Layer < 0 {
-		return "the auxiliary units of " + in.p.LayerName(-s.Layer)
-	}
-	shape := in.p.Input
-	if s.Layer > 0 {
-		shape = in.p.Layers[s.Layer-1].Shape
-	}
-	text := fmt.Sprintf("a value of layer %s (%s)", in.p.LayerName(s.Layer), shape.Text())
-	if s.Kind == Composite {
-		text = fmt.Sprintf("a value of the composite output %s (%s + %d)", in.p.LayerName(s.Layer), shape.Text(), in.p.Layers[s.Layer-1].Aux.Units)
-	}
-	return text
-}
-
-// text is an expression with the layers' names in place of its variable.
-func (in *instance) text(e *lang.Expr, env scope) string {
-	s := in.textOf(e, env)
-	if e.Paren {
-		return "(" + s + ")"
-	}
-	return s
-}
-
-func (in *instance) textOf(e *lang.Expr, env scope) string {
-	switch e.Kind {
-	case lang.NumberExpr:
-		return e.Number.Text
-	case lang.NameExpr:
-		return e.Name.Text
-	case lang.IndexExpr:
-		if l, ok := in.index(e.Args[0], env); ok {
-			return in.nameOf(e.Name.Text, l)
-		}
-		return e.Span.Text()
-	case lang.NegExpr:
-		return "-" + in.text(e.Args[0], env)
-	case lang.NormExpr:
-		return "|" + in.text(e.Args[0], env) + "|"
-	case lang.BinaryExpr:
-		if e.Op == "^" {
-			return in.text(e.Args[0], env) + "^" + in.text(e.Args[1], env)
-		}
-		return in.text(e.Args[0], env) + " " + e.Op + " " + in.text(e.Args[1], env)
-	}
-	var args []string
-	for _, a := range e.Args {
-		args = append(args, in.text(a, env))
-	}
-	if e.Kind == lang.ListExpr {
-		return "[" + strings.Join(args, ", ") + "]"
-	}
-	return in.text(e.Fn, env) + "(" + strings.Join(args, ", ") + ")"
 }

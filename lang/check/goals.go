@@ -3,87 +3,89 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"bnetc/lang"
 	"bnetc/lang/diag"
 )
 
 // goals instantiates what the rule trains, layer by layer, in the order of the text.
-func (in *instance) goals(d *lang.Learn) {
+func (in *instance) goals() {
 	for _, s := range in.rule.Statements {
-		if s.Kind != lang.Minimize && s.Kind != lang.Descend {
-			continue
+		if s.Kind == lang.Minimize || s.Kind == lang.Descend {
+			in.each(s, func(env scope) { in.goal(s, env) })
 		}
-		in.each(s, func(env scope) { in.goal(s, env) })
 	}
 }
 
 func (in *instance) goal(s *lang.Statement, env scope) {
 	if s.Left.Kind != lang.IndexExpr {
-		in.fail("bad-goal", s.Left.Span, "what is trained is a map of one layer").Hint("over f[l]")
+		in.fail(diag.BadGoal, s.Left.Span, "what is trained is the map of a layer").Found(quote(s.Left.String())).Hint("f[l], or a learned inverse")
 		return
 	}
 	l, ok := in.index(s.Left.Args[0], env)
-	if !ok {
-		return
-	}
-	if l < 1 || l > in.last() {
+	if !ok || l < 1 {
 		return // a rule's last-1 in a network of one layer
 	}
-	if s.Left.Name.Text == "f" && in.p.Layers[l-1].F == nil {
+	if s.Left.Name.Text == "f" && l <= in.last() && in.p.Layers[l-1].F == nil {
 		return // nothing to train: pooling
 	}
 	o, ok := in.mapAtLayer(s.Left, env)
-	if !ok {
+	if !ok || o.m.Exact {
 		return
 	}
-	if o.m.Kind == FeedbackLike || o.m.Kind == FeedbackDirect || o.m.Fixed {
-		in.fail("trains-fixed", s.Left.Span, o.m.Name+" is fixed, and cannot be trained").Also(o.m.Span, "declared here").Hint("declare it `inverse`, without `fixed`, if it is to learn")
+	if o.m.Fixed {
+		d := in.fail(diag.TrainsFixed, s.Left.Span, o.m.Name+" is fixed, and cannot be trained").Also(o.m.Span, "declared here")
+		if o.m.Kind == InverseMap {
+			d.Hint("declare it without `fixed`, if it is to learn")
+		} else {
+			d.Hint("an `inverse` learns; feedback never does")
+		}
 		return
-	}
-	if o.m.Exact {
-		return // no parameters of its own
 	}
 	for _, g := range in.p.Goals {
 		if g.Over == o.m {
-			in.fail("trained-twice", s.Left.Span, o.m.Name+" is trained by another statement already").Also(g.Span, "the first")
+			in.fail(diag.TrainedTwice, s.Left.Span, o.m.Name+" is trained by another statement already").Also(g.What, "the first")
 			return
 		}
 	}
-	g := &Goal{Over: o.m, Inverse: o.m.Kind == InverseMap, Span: s.Span, From: from(s.Span.String())}
-	if s.Kind == lang.Minimize {
-		g.Text = "minimize " + in.text(s.Expr, env) + " over " + in.text(s.Left, env)
-		g.Minimize = in.expr(s.Expr, env, nil)
-		if g.Minimize == nil {
-			return
-		}
-		if g.Minimize.Space.Kind != PerSample {
-			in.wrongSpace(s.Expr, g.Minimize.Space, Space{Kind: PerSample}, "what is minimized is one number per sample").Hint("|…|^2 sums the squares over units")
-			return
-		}
-		if !applies(g.Minimize, o.m, in.last()) {
-			in.fail("nothing-to-train", s.Expr.Span, "this loss does not apply "+o.m.Name+", so it cannot train it").Also(s.Left.Span, "to be trained").
-				Hint("named values are constants here: write " + in.text(s.Left, env) + "(…) in the loss itself")
-			return
-		}
+	g := &Goal{Over: o.m, Inverse: o.m.Kind == InverseMap, Span: s.Span, What: s.Left.Span, From: from(s.Span.String())}
+	if s.Kind == lang.Descend {
+		g.What = diag.Span{File: s.Span.File, Start: s.Span.Start, End: s.Left.Span.End}
+		in.descend(g, s, env)
 	} else {
-		g.Text = "descend " + in.text(s.Left, env) + " along " + in.text(s.Expr, env)
-		want := Space{Kind: Weights, Map: o.m}
-		g.Along = in.expr(s.Expr, env, &want)
-		if g.Along == nil {
-			return
-		}
-		if g.Along.Space != want {
-			in.wrongSpace(s.Expr, g.Along.Space, want, "a direction has the shape of what it moves").Hint("outer(delta[l], h[l-1])")
-			return
-		}
+		in.minimize(g, s, env)
 	}
-	in.p.Goals = append(in.p.Goals, g)
+	in.p.Goals = append(in.p.Goals, g) // where its expression is wrong, so that it counts as trained all the same
+}
+
+func (in *instance) descend(g *Goal, s *lang.Statement, env scope) {
+	g.Text = "descend " + in.text(s.Left, env) + " along " + in.text(s.Expr, env)
+	want := Space{Kind: Weights, Map: g.Over}
+	g.Along = in.expr(s.Expr, env, &place{want, s.Left.Span, "is trained"})
+	if g.Along != nil && g.Along.Space != want {
+		is, _ := in.spaceWords(g.Along.Space, env)
+		in.wrongSpace(s.Expr.Span, "a direction has the shape of what it moves", want, g.Along.Space, env).Label("is "+is).Also(s.Left.Span, "is trained").Hint("outer(delta[l], h[l-1])")
+	}
+}
+
+func (in *instance) minimize(g *Goal, s *lang.Statement, env scope) {
+	g.Text = "minimize " + in.text(s.Expr, env) + " over " + in.text(s.Left, env)
+	g.Minimize = in.expr(s.Expr, env, nil)
+	switch {
+	case g.Minimize == nil:
+	case g.Minimize.Space.Kind != PerSample:
+		is, _ := in.spaceWords(g.Minimize.Space, env)
+		in.wrongSpace(s.Expr.Span, "what is minimized is one number per sample", Space{Kind: PerSample}, g.Minimize.Space, env).Label("is " + is).Hint("|…|^2 sums the squares over units")
+	case !applies(g.Minimize, g.Over, in.last()):
+		in.fail(diag.NothingToTrain, s.Expr.Span, "this loss does not apply "+g.Over.Name+", so it cannot train it").Also(s.Left.Span, "to be trained").
+			Hint("named values are constants here: write " + s.Left.String() + "(…) in the loss itself")
+	}
 }
 
 // applies tells whether a loss applies a map in place, not by way of a named value.
 func applies(e *Expr, m *Map, last int) bool {
-	if e.Map == m && e.Op != ParamsOf {
+	if e.Map == m && e.Op != ParamsOf && e.Op != Derivative {
 		return true
 	}
 	if e.Op == TaskLoss && m.Kind == ForwardMap && m.Layer.Index == last {
@@ -92,66 +94,77 @@ func applies(e *Expr, m *Map, last int) bool {
 	return slices.ContainsFunc(e.Args, func(a *Expr) bool { return applies(a, m, last) })
 }
 
-// finish settles what the instantiated rule needs: optimizers, measures, warnings, requirements.
-func (in *instance) finish(d *lang.Learn, groups map[string]*lang.Optimizer) {
-	in.measures(d)
-	if in.failed || in.list.HasErrors() {
-		return
-	}
-	trains := map[bool]*Goal{}
-	for _, g := range in.p.Goals {
-		if trains[g.Inverse] == nil {
-			trains[g.Inverse] = g
-		}
-	}
-	for group, inverse := range map[string]bool{"forward": false, "inverse": true} {
-		g, o := trains[inverse], groups[group]
-		target := &in.p.Forward
-		if inverse {
-			target = &in.p.Inverse
-		}
-		if g != nil && o == nil {
-			if v, ok := in.set.values["learn."+group]; ok && v != "" {
-				in.setOptimizer(group, target)
-				continue
-			}
-			in.fail(diag.Code("missing-optimizer"), d.Rule.Span, fmt.Sprintf("rule %s trains %s, and no `%s` optimizer is given", d.Rule.Text, g.Over.Name, group)).
-				Also(g.Span, "trains it").Hint(group + " adam(lr = 1e-3)")
-			continue
-		}
-		if g == nil && o != nil {
-			in.report("unused-optimizer", o.Span, fmt.Sprintf("rule %s trains no %s maps in this network", d.Rule.Text, group)).Warning().Hint("leave the line out")
-			*target = Optimizer{}
-			continue
-		}
-		if o != nil {
-			in.setOptimizer(group, target)
-		}
-	}
-	in.neverTrained()
-	in.unused()
-	in.p.Report = in.plausibility()
-	in.requirements(d)
-}
-
-// neverTrained warns of maps that something uses and no goal trains, unless they are declared fixed.
+// neverTrained warns of maps that no goal trains, unless they are meant to be fixed.
 func (in *instance) neverTrained() {
 	for _, m := range in.p.Maps {
-		if m.Fixed || m.Exact || m.Kind == AuxMap || m.Kind == FeedbackLike || m.Kind == FeedbackDirect {
+		if m.Fixed || in.trains(m) {
 			continue
 		}
-		if slices.ContainsFunc(in.p.Goals, func(g *Goal) bool { return g.Over == m }) {
+		if m.Kind == ForwardMap {
+			in.list.Warn(diag.NeverTrained, m.Span, m.Name+" keeps its random initial weights").Also(in.rule.Name.Span, "no statement of this rule trains it").
+				Hint("descend " + m.Name + " along …, or minimize … over " + m.Name)
 			continue
 		}
-		at := m.Span
-		what := m.Name + " keeps its random initial weights"
-		r := in.report("never-trained", at, what).Warning()
-		if m.Kind == InverseMap {
-			r.Hint("train it with `minimize … over g[l]`; if it is meant to stay random, say so: `fixed inverse`")
-		} else {
-			r.Also(in.rule.Name.Span, "no statement of this rule trains it").Hint("descend or minimize over " + m.Name)
+		in.neverTrainedInverse(m)
+	}
+}
+
+func (in *instance) trains(m *Map) bool {
+	return slices.ContainsFunc(in.p.Goals, func(g *Goal) bool { return g.Over == m })
+}
+
+// neverTrainedInverse says where an untrained inverse is declared and used, and which of its family are trained.
+func (in *instance) neverTrainedInverse(m *Map) {
+	declared := in.declaration(m)
+	family := declared.Left.Name.Text
+	names := func(s *lang.Statement) string {
+		var list []string
+		for _, l := range in.covered(s) {
+			list = append(list, family+"["+l+"]")
+		}
+		return strings.Join(list, ", ")
+	}
+	d := in.list.Warn(diag.NeverTrained, m.Span, m.Name+" keeps its random initial weights").Label("declares " + names(declared))
+	if used := in.firstUse(m); used != nil {
+		d.Also(used.Fn, "uses "+m.Name)
+	}
+	hint := "minimize … over " + m.Name + " trains it"
+	for _, s := range in.rule.Statements {
+		if s.Kind == lang.Minimize && s.Left.Kind == lang.IndexExpr && s.Left.Name.Text == family {
+			at := s.Left.Span
+			if s.For != nil {
+				at = s.For.Span
+			}
+			d.Also(at, "trains "+names(s))
+			if declared.For != nil {
+				hint = quote(declared.For.Span.Text()) + " trains it too"
+			}
 		}
 	}
+	index := in.p.LayerName(m.Layer.Index)
+	if m.Layer.Index == in.last() {
+		index = "last"
+	}
+	d.Hint(fmt.Sprintf("%s; if it is meant to stay random, say so: `fixed inverse %s[%s] of f[%s]`", hint, family, index, index))
+}
+
+func (in *instance) declaration(m *Map) *lang.Statement {
+	for _, s := range in.rule.Statements {
+		if s.Span == m.Span {
+			return s
+		}
+	}
+	panic("bug: no statement declares " + m.Name)
+}
+
+// firstUse is the first expression that applies a map; nil if none does.
+func (in *instance) firstUse(m *Map) (first *Expr) {
+	walkAll(in.p, func(e *Expr) {
+		if e.Map == m && e.Fn.File != nil && (first == nil || e.Span.Start < first.Span.Start) {
+			first = e
+		}
+	})
+	return first
 }
 
 // unused warns of equations that nothing reads, and refuses auxiliary units that no expression of the rule mentions.
@@ -159,14 +172,14 @@ func (in *instance) unused() {
 	used := map[*lang.Statement]bool{}
 	for _, family := range in.values {
 		for _, d := range family {
-			if d.state == 2 {
+			if d.state == done {
 				used[d.stmt] = true
 			}
 		}
 	}
 	for _, s := range in.rule.Statements {
-		if s.Kind == lang.Define && !used[s] && in.covered(s) != "no layer of this network" && in.last() > 1 {
-			in.report("unused-equation", s.Left.Span, "nothing uses "+s.Left.Span.Text()).Warning().Hint("leave it out, or use it")
+		if s.Kind == lang.Define && !used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0) && in.last() > 1 {
+			in.list.Warn(diag.UnusedEquation, s.Left.Span, "nothing uses "+s.Left.String()).Hint("leave it out, or use it")
 		}
 	}
 	last := in.p.Layers[in.last()-1]
@@ -176,7 +189,7 @@ func (in *instance) unused() {
 	mentioned := false
 	walkAll(in.p, func(e *Expr) { mentioned = mentioned || e.Op == AuxPart })
 	if !mentioned {
-		in.fail("aux-unused", last.Span, fmt.Sprintf("rule %s does not use the auxiliary units of %s", in.rule.Name.Text, last.Name)).Also(in.learn.Rule.Span, "the rule in use").
+		in.fail(diag.AuxUnused, last.Span, fmt.Sprintf("rule %s does not use the auxiliary units of %s", in.rule.Name.Text, last.Name)).Also(in.learn.Rule.Span, "the rule in use").
 			Hint("leave `aux` out; a rule that uses them says so: target[last] = [label, aux]")
 	}
 }
@@ -185,6 +198,9 @@ func (in *instance) unused() {
 func walkAll(p *Program, f func(*Expr)) {
 	var walk func(e *Expr)
 	walk = func(e *Expr) {
+		if e == nil {
+			return
+		}
 		f(e)
 		for _, a := range e.Args {
 			walk(a)
@@ -194,11 +210,8 @@ func walkAll(p *Program, f func(*Expr)) {
 		walk(v.Expr)
 	}
 	for _, g := range p.Goals {
-		if g.Minimize != nil {
-			walk(g.Minimize)
-		} else {
-			walk(g.Along)
-		}
+		walk(g.Minimize)
+		walk(g.Along)
 	}
 	for _, m := range p.Measures {
 		walk(m.Expr)
@@ -206,31 +219,34 @@ func walkAll(p *Program, f func(*Expr)) {
 }
 
 // measures instantiates the top-level measures, which see what the rule declares.
-func (in *instance) measures(d *lang.Learn) {
+func (in *instance) measures() {
 	for _, m := range in.measureList {
-		s := &m.Equation
-		if s.Left.Kind != lang.IndexExpr && s.Left.Kind != lang.NameExpr {
-			in.fail("bad-equation", s.Left.Span, "a measure has a name").Hint("measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last")
-			continue
-		}
-		in.each(s, func(env scope) {
-			layer := -1
-			if s.Left.Kind == lang.IndexExpr {
-				var ok bool
-				if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 || layer > in.last() {
-					return
-				}
-			}
-			x := in.expr(s.Expr, env, nil)
-			if x == nil {
-				return
-			}
-			if x.Space.Kind != PerSample {
-				in.wrongSpace(s.Expr, x.Space, Space{Kind: PerSample}, "a measure is one number per sample").Hint("|…|^2, or dot(…, …)")
-				return
-			}
-			in.p.Measures = append(in.p.Measures, &Value{Name: s.Left.Name.Text, Layer: layer, Expr: x, Span: s.Span, From: from(s.Span.String()),
-				Text: in.nameOf(s.Left.Name.Text, layer) + " = " + in.text(s.Expr, env)})
-		})
+		in.each(&m.Equation, func(env scope) { in.measure(&m.Equation, env) })
 	}
+}
+
+func (in *instance) measure(s *lang.Statement, env scope) {
+	layer := -1
+	switch s.Left.Kind {
+	case lang.NameExpr:
+	case lang.IndexExpr:
+		var ok bool
+		if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 || layer > in.last() {
+			return
+		}
+	default:
+		in.fail(diag.BadEquation, s.Left.Span, "a measure has a name").Found(quote(s.Left.String())).Hint("measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last")
+		return
+	}
+	x := in.expr(s.Expr, env, nil)
+	if x == nil {
+		return
+	}
+	if x.Space.Kind != PerSample {
+		is, _ := in.spaceWords(x.Space, env)
+		in.wrongSpace(s.Expr.Span, "a measure is one number per sample", Space{Kind: PerSample}, x.Space, env).Label("is " + is).Hint("|…|^2, or dot(…, …)")
+		return
+	}
+	in.p.Measures = append(in.p.Measures, &Value{Name: s.Left.Name.Text, Layer: layer, Expr: x, Span: s.Span, From: from(s.Span.String()),
+		Text: in.nameOf(s.Left.Name.Text, layer) + " = " + in.text(s.Expr, env)})
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,13 +23,13 @@ type layerOptions struct {
 
 var initSchemes = []string{"glorot", "he", "lecun", "normal", "zero"}
 
-// options reads a layer's options, and what --set says of them: LAYER.aux, LAYER.nonlinearity, LAYER.inverse, LAYER.init.
+// options reads a layer's options, then what --set says of them.
 func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 	o := layerOptions{init: Init{Scheme: "glorot"}}
 	seen := map[string]diag.Span{}
 	once := func(what string, at diag.Span) {
 		if first, ok := seen[what]; ok {
-			c.report("duplicate-option", at, "the "+what+" of "+d.Name.Text+" is given twice").Also(first, "the first")
+			c.wrong(diag.DuplicateOption, at, "the "+what+" of "+d.Name.Text+" is given twice").Also(first, "the first")
 		}
 		seen[what] = at
 	}
@@ -38,32 +39,15 @@ func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 			once("sharing", opt.Span)
 			o.sharing = opt.Span
 			o.shared = word == "shared"
-			if word == "share" && opt.Tile != nil {
-				v := opt.Tile.Values
-				o.tile = []int{max(1, v[0]), max(1, v[len(v)-1])}
+			if opt.Tile != nil {
+				o.tile = c.tile(opt.Tile)
 			}
 		case "inverse":
 			once("inverse", opt.Span)
-			o.inverse = opt
-			if opt.Inverse == nil {
-				c.report("bad-inverse", opt.Span, "`inverse` needs to say which").Hint("inverse exact, inverse mirrored, inverse all, or inverse field 3x3")
-			}
+			o.inverse = c.inverseOption(opt)
 		case "aux":
 			once("auxiliary part", opt.Span)
-			if opt.Units == nil || opt.Units.Value < 1 || opt.Units.Value != float64(int(opt.Units.Value)) {
-				c.report("bad-aux", opt.Span, "`aux` needs a number of auxiliary units").Hint("aux 512 tanh")
-				continue
-			}
-			if !last {
-				c.report("aux-not-output", opt.Span, "only the output has auxiliary units").Hint("move it to the output")
-			}
-			o.aux = &Aux{Units: int(opt.Units.Value), Function: Function{Name: "tanh"}}
-			if n := len(c.p.Layers); n > 0 {
-				o.aux.Function = c.p.Layers[n-1].Function
-			}
-			if opt.Of != nil {
-				o.aux.Function = c.function(opt.Of, false)
-			}
+			o.aux = c.aux(opt, d, last)
 		case "init":
 			once("initialization", opt.Span)
 			o.init = c.init(opt)
@@ -79,94 +63,136 @@ func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 	return o
 }
 
-// setOptions applies --set LAYER.WORD=VALUE.
-func (c *checker) setOptions(d *lang.Layer, layer *Layer, o *layerOptions, last bool) {
-	bad := func(path, value, want string) {
-		c.list.Add(diag.Diagnostic{Code: "bad-set", Message: fmt.Sprintf("--set %s=%s does not fit", path, value), Expected: want})
+func (c *checker) tile(d *lang.Dims) []int {
+	h, w := d.Values[0], d.Values[len(d.Values)-1]
+	if len(d.Values) > 2 || h < 1 || w < 1 {
+		c.wrong(diag.BadDimensions, d.Span, "a tile has a height and a width, each at least 1").Found(quote(dimsText(d.Values)))
+		return nil
 	}
-	path := d.Name.Text + ".nonlinearity"
-	if v, ok := c.set.take(path); ok {
-		if c.findFunction(v) == nil {
-			bad(path, v, strings.Join(c.functionNames(), ", "))
-		} else {
-			layer.Function = Function{Name: v}
-		}
-	}
-	path = d.Name.Text + ".inverse"
-	if v, ok := c.set.take(path); ok {
-		if v != "exact" && v != "mirrored" && v != "all" {
-			bad(path, v, "exact, mirrored or all")
-		} else {
-			o.inverse = &lang.Option{Word: lang.Name{Text: "inverse"}, Inverse: &lang.Connection{Word: lang.Name{Text: v, Span: d.Span}, Span: d.Span}, Span: d.Span}
-		}
-	}
-	path = d.Name.Text + ".init"
-	if v, ok := c.set.take(path); ok {
-		if diagIndex(initSchemes, v) < 0 {
-			bad(path, v, strings.Join(initSchemes, ", "))
-		} else {
-			o.init = Init{Scheme: v}
-		}
-	}
-	if last {
-		path = d.Name.Text + ".aux"
-		if v, ok := c.set.take(path); ok {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				bad(path, v, "a number of units")
-			} else if o.aux == nil {
-				o.aux = &Aux{Units: n, Function: Function{Name: "tanh"}}
-			} else {
-				o.aux.Units = n
-			}
-		}
-	}
+	return []int{h, w}
 }
 
-func diagIndex(list []string, s string) int {
-	for i, x := range list {
-		if x == s {
-			return i
+var inverseWords = []string{"exact", "mirrored", "all", "field"}
+
+func (c *checker) inverseOption(opt *lang.Option) *lang.Option {
+	if opt.Inverse != nil && slices.Contains(inverseWords, opt.Inverse.Word.Text) {
+		return opt
+	}
+	at, word := opt.Span, ""
+	if opt.Inverse != nil {
+		at, word = opt.Inverse.Word.Span, opt.Inverse.Word.Text
+	}
+	c.wrong(diag.BadInverse, at, "`inverse` says which: `exact`, `mirrored`, `all`, or `field` with its size").
+		Nearest(word, inverseWords, "inverse exact, inverse mirrored, inverse all, or inverse field 3x3")
+	return nil
+}
+
+// aux reads an auxiliary part; where it names no nonlinearity it has that of the layer below.
+func (c *checker) aux(opt *lang.Option, d *lang.Layer, last bool) *Aux {
+	if !last {
+		c.wrong(diag.AuxNotOutput, opt.Span, "only the output has auxiliary units").Also(d.Name.Span, "is not the output").Hint("move it to the output")
+	}
+	if opt.Units == nil || opt.Units.Value < 1 {
+		c.wrong(diag.BadAux, opt.Span, "`aux` needs a number of auxiliary units").Hint("aux 512 tanh")
+		return nil
+	}
+	a := &Aux{Units: int(opt.Units.Value), Function: c.hiddenFunction()}
+	if opt.Of != nil {
+		a.Function = c.function(opt.Of, false)
+	}
+	return a
+}
+
+// hiddenFunction is the nonlinearity of the hidden layers: of the last that has one.
+func (c *checker) hiddenFunction() Function {
+	for _, l := range slices.Backward(c.p.Layers) {
+		if l.Kind == Affine {
+			return l.Function
 		}
 	}
-	return -1
+	return Function{Name: "tanh"}
+}
+
+// setOptions applies --set LAYER.WORD=VALUE.
+func (c *checker) setOptions(d *lang.Layer, layer *Layer, o *layerOptions, last bool) {
+	set := func(word string, values []string, put func(string)) {
+		path := d.Name.Text + "." + word
+		v, ok := c.set.take(path)
+		switch {
+		case ok && slices.Contains(values, v):
+			put(v)
+		case ok:
+			c.badSet(path, v, strings.Join(values, ", "))
+		}
+	}
+	set("nonlinearity", c.functionNames(last), func(v string) { layer.Function = Function{Name: v} })
+	set("init", []string{"glorot", "he", "lecun", "zero"}, func(v string) { o.init = Init{Scheme: v} })
+	set("inverse", []string{"exact", "mirrored", "all"}, func(v string) {
+		at := d.Span
+		o.inverse = &lang.Option{Word: lang.Name{Text: "inverse"}, Inverse: &lang.Connection{Word: lang.Name{Text: v, Span: at}, Span: at}, Span: at}
+	})
+	if !last {
+		return
+	}
+	path := d.Name.Text + ".aux"
+	if v, ok := c.set.take(path); ok {
+		n, err := strconv.Atoi(v)
+		switch {
+		case err != nil || n < 1:
+			c.badSet(path, v, "a number of units")
+		case o.aux == nil:
+			o.aux = &Aux{Units: n, Function: c.hiddenFunction()}
+		default:
+			o.aux.Units = n
+		}
+	}
 }
 
 func (c *checker) findFunction(name string) *FunctionInfo {
-	for i := range c.opts.Functions {
-		if c.opts.Functions[i].Name == name {
-			return &c.opts.Functions[i]
-		}
+	if i := slices.IndexFunc(c.opts.Functions, func(f FunctionInfo) bool { return f.Name == name }); i >= 0 {
+		return &c.opts.Functions[i]
 	}
 	return nil
 }
 
-func (c *checker) functionNames() []string {
+// functionNames are the nonlinearities that a layer may have.
+func (c *checker) functionNames(output bool) []string {
 	var names []string
 	for _, f := range c.opts.Functions {
-		names = append(names, f.Name)
+		if output || !f.Output {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }
+
+// optionWords are the words of a layer's options beside nonlinearities.
+var optionWords = []string{"untied", "shared", "share", "inverse", "aux", "init", "no_bias"}
 
 // function reads a nonlinearity.
 func (c *checker) function(opt *lang.Option, output bool) Function {
 	f := Function{Name: opt.Word.Text}
 	info := c.findFunction(f.Name)
 	if info == nil {
-		c.unknownName(opt.Word, "no nonlinearity or layer option is named "+quote(f.Name), c.functionNames(), "nonlinearities")
+		names := c.functionNames(output)
+		c.list.Error(diag.UnknownName, opt.Word.Span, "no nonlinearity or layer option is named "+quote(f.Name)).
+			Nearest(f.Name, slices.Concat(names, optionWords), "nonlinearities: "+strings.Join(names, ", "))
 		return Function{Name: "identity"}
 	}
 	if info.Output && !output {
-		c.report("softmax-not-last", opt.Span, quote(f.Name)+" looks at all units of a layer, and only an output may").Hint("tanh")
+		c.list.Error(diag.SoftmaxNotLast, opt.Span, quote(f.Name)+" looks at all units of a layer, and only an output may").Hint("tanh")
+		return Function{Name: "identity"}
 	}
 	if len(opt.Args) > len(info.Params) {
-		c.report("too-many-arguments", opt.Span, fmt.Sprintf("%s takes %d arguments", quote(f.Name), len(info.Params))).Found(fmt.Sprint(len(opt.Args)))
+		c.list.Error(diag.ArgumentCount, opt.Span, fmt.Sprintf("%s takes %s", quote(f.Name), counted(len(info.Params), "argument"))).Found(fmt.Sprint(len(opt.Args)))
 		return f
 	}
-	for _, a := range opt.Args {
+	for i, a := range opt.Args {
+		if n := a.Name; n.Text != "" && n.Text != info.Params[i] {
+			c.unknown(diag.UnknownParameter, n, quote(f.Name)+" has no parameter "+quote(n.Text), info.Params, "parameters")
+		}
 		if a.Value.Number == nil {
-			c.report("not-a-number", a.Span, "an argument of "+quote(f.Name)+" is a number")
+			c.list.Error(diag.NotANumber, a.Value.Span, "an argument of "+quote(f.Name)+" is a number").Found(quote(a.Value.Span.Text()))
 			continue
 		}
 		f.Args = append(f.Args, a.Value.Number.Value)
@@ -174,23 +200,42 @@ func (c *checker) function(opt *lang.Option, output bool) Function {
 	return f
 }
 
+// counted is a number with its noun: 1 argument, 2 arguments.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "s") {
+		noun += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 func (c *checker) init(opt *lang.Option) Init {
+	in := Init{Scheme: "glorot"}
 	if opt.Of == nil {
-		c.report("bad-init", opt.Span, "`init` needs the name of a scheme").Hint("init he, or init normal(0.05)")
-		return Init{Scheme: "glorot"}
+		c.list.Error(diag.BadInit, opt.Span, "`init` needs the name of a scheme").Hint("init he, or init normal(0.05)")
+		return in
 	}
-	in := Init{Scheme: opt.Of.Word.Text}
-	if diagIndex(initSchemes, in.Scheme) < 0 {
-		c.unknownName(opt.Of.Word, "no initialization is named "+quote(in.Scheme), initSchemes, "schemes")
-		return Init{Scheme: "glorot"}
+	if !slices.Contains(initSchemes, opt.Of.Word.Text) {
+		c.unknown(diag.UnknownName, opt.Of.Word, "no initialization is named "+quote(opt.Of.Word.Text), initSchemes, "schemes")
+		return in
 	}
-	for _, a := range opt.Of.Args {
-		if a.Value.Number != nil {
-			in.Scale = a.Value.Number.Value
-		}
+	in.Scheme = opt.Of.Word.Text
+	takes := 0
+	if in.Scheme == "normal" {
+		takes = 1
 	}
-	if in.Scheme == "normal" && in.Scale <= 0 {
-		c.report("bad-init", opt.Span, "`init normal` needs a standard deviation").Hint("init normal(0.05)")
+	args := opt.Of.Args
+	switch {
+	case len(args) != takes && takes == 1:
+		c.list.Error(diag.BadInit, opt.Span, "`init normal` needs a standard deviation").Hint("init normal(0.05)")
+	case len(args) != takes:
+		c.list.Error(diag.BadInit, opt.Span, quote("init "+in.Scheme)+" takes no argument").Hint("init " + in.Scheme)
+	case takes == 1 && (args[0].Value.Number == nil || args[0].Value.Number.Value <= 0):
+		c.list.Error(diag.BadInit, args[0].Span, "a standard deviation is a number above 0").Found(quote(args[0].Span.Text())).Hint("init normal(0.05)")
+	case takes == 1:
+		in.Scale = args[0].Value.Number.Value
 	}
 	return in
 }

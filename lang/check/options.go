@@ -32,10 +32,16 @@ type OptimizerInfo struct {
 	Hyper []Setting
 }
 
+// libraryFolder begins the names of the library's files.
+const libraryFolder = "stdlib/"
+
 // Load parses a file, what it uses, and every rule file of std. The user's file comes first.
 func Load(name string, read func(string) ([]byte, error), std fs.FS, l *diag.List) []*lang.File {
 	ld := &loader{read: read, list: l, seen: map[string]bool{}}
 	ld.load(name, diag.Span{})
+	for _, f := range ld.files {
+		f.Broken = f.Broken || ld.broken // what a missing file would have said is unknown
+	}
 	if std == nil {
 		return ld.files
 	}
@@ -48,7 +54,7 @@ func Load(name string, read func(string) ([]byte, error), std fs.FS, l *diag.Lis
 		if err != nil {
 			panic("bug: " + err.Error())
 		}
-		ld.files = append(ld.files, lang.Parse(&diag.File{Name: "stdlib/" + n, Text: string(text)}, l))
+		ld.files = append(ld.files, lang.Parse(&diag.File{Name: libraryFolder + n, Text: string(text)}, l))
 	}
 	return ld.files
 }
@@ -59,12 +65,13 @@ type loader struct {
 	seen  map[string]bool
 	stack []string
 	files []*lang.File
+
+	broken bool
 }
 
 func (ld *loader) load(name string, from diag.Span) {
 	if slices.Contains(ld.stack, name) {
-		ld.list.Add(diag.Diagnostic{Code: "use-cycle", Message: fmt.Sprintf("%s uses itself", name), At: diag.Label{Span: from},
-			Hint: "move what both need into a third file"})
+		ld.list.Error(diag.UseCycle, from, name+" uses itself").Hint("move what both need into a third file")
 		return
 	}
 	if ld.seen[name] {
@@ -73,15 +80,15 @@ func (ld *loader) load(name string, from diag.Span) {
 	ld.seen[name] = true
 	text, err := ld.read(name)
 	if err != nil {
-		ld.list.Add(diag.Diagnostic{Code: "unreadable-file", Message: fmt.Sprintf("cannot read %s: %v", name, unwrapped(err)), At: diag.Label{Span: from},
-			Hint: "paths in `use` are relative to the file that says it"})
+		ld.broken = true
+		ld.list.Error(diag.UnreadableFile, from, fmt.Sprintf("cannot read %s: %v", name, unwrapped(err))).Hint("a path in `use` is relative to the file that says it")
 		return
 	}
 	f := lang.Parse(&diag.File{Name: name, Text: string(text)}, ld.list)
 	ld.files = append(ld.files, f)
 	ld.stack = append(ld.stack, name)
-	for _, u := range f.Uses {
-		ld.load(path.Join(path.Dir(name), u.Path), u.Span)
+	for _, u := range lang.Blocks[*lang.Use](f) {
+		ld.load(path.Join(path.Dir(name), u.Path.Text), u.Path.Span)
 	}
 	ld.stack = ld.stack[:len(ld.stack)-1]
 }
@@ -106,7 +113,7 @@ func parseOverrides(set []string, l *diag.List) *overrides {
 	for _, s := range set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok || key == "" || value == "" {
-			l.Add(diag.Diagnostic{Code: "bad-set", Message: fmt.Sprintf("--set takes PATH=VALUE, not %q", s), Hint: "--set learn.forward.lr=3e-4"})
+			l.Error(diag.BadSet, diag.Span{}, fmt.Sprintf("--set takes PATH=VALUE, not %q", s)).Hint("--set learn.forward.lr=3e-4")
 			continue
 		}
 		o.values[key] = value
@@ -133,13 +140,6 @@ func (o *overrides) unknown(l *diag.List) {
 		if o.used[k] {
 			continue
 		}
-		d := diag.Diagnostic{Code: "unknown-setting", Message: fmt.Sprintf("--set %s: the program has no such setting", k),
-			Expected: "one of " + strings.Join(known, ", ")}
-		if near := diag.Nearest(k, known); near != "" {
-			d.Hint = "did you mean `" + near + "`?"
-		}
-		l.Add(d)
+		l.Error(diag.UnknownSetting, diag.Span{}, fmt.Sprintf("--set %s: the program has no such setting", k)).Expected("one of "+strings.Join(known, ", ")).Nearest(k, known, "")
 	}
 }
-
-func nearest(word string, names []string) string { return diag.Nearest(word, names) }

@@ -2,42 +2,15 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"bnetc/lang"
 	"bnetc/lang/diag"
 )
 
-// plausibility reads the report off the instantiated expressions; no rule's name plays a part. It looks at everything that reaches an
-// update, by way of named values too, and lays each finding at the layer whose space the expression gives:
-//
-//   - weight transport: a signal goes back through weights (transpose, their signs, an exact inverse, the gradient through a layer) that are
-//     learned for going forward; or a loss is differentiated through another learned map.
-//   - transported errors: an error (the loss's gradient, or anything carried linearly from one) arrives from another layer through a linear operator.
-//     Activities and targets that pass a learned inverse with its nonlinearity are not errors.
-//   - non-local: an update reads weights of another map, or a sum over the units of a layer.
-//   - weight sharing: one weight serves several locations.
-//   - task gradient: the true gradient of the task loss, below the output layer.
-func (in *instance) plausibility() *Plausibility {
-	r := &Plausibility{SeparatePhases: in.p.Schedule == Alternating && in.p.Inverse.Name != ""}
-	for _, l := range in.p.Layers {
-		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
-	}
-	t := &tracer{in: in, report: r, seen: map[*Expr]bool{}}
-	for _, g := range in.p.Goals {
-		t.goal(g)
-	}
-	for _, m := range in.p.Maps {
-		if c := m.Conn; !m.Exact && m.Kind != AuxMap && !c.Dense && c.TileH*c.TileW > 1 {
-			t.add(m.Layer.Index, sharing, Evidence{m.Layer.Span, fmt.Sprintf("one weight of %s serves %d locations", m.Name, min(c.TileH, c.Out.H)*min(c.TileW, c.Out.W))})
-		}
-	}
-	return r
-}
-
-// A column of the report.
+// A column of the plausibility report.
 type column uint8
 
 const (
@@ -48,22 +21,67 @@ const (
 	taskGradient
 )
 
-// columns are the report's columns, with the word of `require` that forbids what each shows.
+// columns say what each column is called, which word of `require` forbids it, and how a broken requirement is reported.
 var columns = []struct {
-	title, require, says string
-	of                   func(*LayerPlausibility) *[]Evidence
+	title, require string
+	code           diag.Code
+	says, hint     string
+	of             func(*LayerPlausibility) *[]Evidence
 }{
-	{"weight transport", "no_weight_transport", "sends a signal back through the forward weights", func(r *LayerPlausibility) *[]Evidence { return &r.WeightTransport }},
-	{"transported errors", "no_transported_errors", "sends an error signal to another layer", func(r *LayerPlausibility) *[]Evidence { return &r.TransportedError }},
-	{"non-local", "no_non_local", "updates weights by what is not at their synapses", func(r *LayerPlausibility) *[]Evidence { return &r.NonLocal }},
-	{"weight sharing", "no_weight_sharing", "shares weights over locations", func(r *LayerPlausibility) *[]Evidence { return &r.WeightSharing }},
-	{"task gradient", "no_task_gradient", "uses the gradient of the task loss below the output layer", func(r *LayerPlausibility) *[]Evidence { return &r.TaskGradient }},
+	transport: {"weight transport", "no_weight_transport", diag.WeightTransport, "sends a signal back through the forward weights",
+		"a learned inverse (`inverse g[l] of f[l]`) carries the signal instead; fixed random feedback\n(`feedback B[l] like f[l]`) satisfies `require no_weight_transport`, but not `require local`",
+		func(r *LayerPlausibility) *[]Evidence { return &r.WeightTransport }},
+	errors: {"transported errors", "no_transported_errors", diag.TransportedErrors, "sends an error signal to another layer",
+		"targets that come down through learned inverses are activities, not errors",
+		func(r *LayerPlausibility) *[]Evidence { return &r.TransportedError }},
+	nonLocal: {"non-local", "no_non_local", diag.NonLocal, "updates weights by what is not at their synapses",
+		"an update may read the map's own weights and the activities on its two sides",
+		func(r *LayerPlausibility) *[]Evidence { return &r.NonLocal }},
+	sharing: {"weight sharing", "no_weight_sharing", diag.WeightSharing, "shares weights over locations",
+		"`untied` instead of `shared` gives each location its own weights",
+		func(r *LayerPlausibility) *[]Evidence { return &r.WeightSharing }},
+	taskGradient: {"task gradient", "no_task_gradient", diag.TaskGradient, "uses the gradient of the task loss below the output layer",
+		"a difference target at the penultimate layer needs no gradient, only an inverse of the output layer",
+		func(r *LayerPlausibility) *[]Evidence { return &r.TaskGradient }},
 }
 
+// plausibility reads the report off the instantiated expressions; no name plays a part. It looks at everything that reaches an update, by way
+// of named values too, and lays each finding at the layer whose space the expression gives:
+//
+//   - weight transport: a signal goes back through weights (their transpose, their signs, an exact inverse, the derivative of a loss) that
+//     another path learns.
+//   - transported errors: an error arrives from another layer. Activities and targets are points; what is left of a sum of them whose
+//     coefficients cancel is a difference, and a difference that depends on the label is an error, however it is written. A target that
+//     comes down through a learned inverse with its nonlinearity is none.
+//   - non-local: an update reads a number that sums over units, or a loss that lives in another layer.
+//   - weight sharing: one weight serves several locations.
+//   - task gradient: an error that comes from the output through nothing but transposed forward weights.
+func (in *instance) plausibility() *Plausibility {
+	r := &Plausibility{SeparatePhases: in.p.Schedule == Alternating && slices.ContainsFunc(in.p.Goals, func(g *Goal) bool { return g.Inverse })}
+	for _, l := range in.p.Layers {
+		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
+	}
+	t := &tracer{p: in.p, report: r, seen: map[*Expr]bool{}, weights: map[*Expr]float64{}, labels: map[*Expr]bool{}}
+	for _, g := range in.p.Goals {
+		t.goal(g)
+	}
+	for _, m := range in.p.Maps {
+		c := m.Conn
+		if n := min(c.TileH, c.Out.H) * min(c.TileW, c.Out.W); m.Kind != AuxMap && !c.Dense && n > 1 {
+			text := fmt.Sprintf("one weight of %s serves %d locations", m.Name, n)
+			t.add(m.Layer.Index, sharing, Evidence{Span: m.Layer.Span, Text: text, Label: text})
+		}
+	}
+	return r
+}
+
+// A tracer walks the dataflow back from the updates.
 type tracer struct {
-	in     *instance
-	report *Plausibility
-	seen   map[*Expr]bool
+	p       *Program
+	report  *Plausibility
+	seen    map[*Expr]bool
+	weights map[*Expr]float64
+	labels  map[*Expr]bool
 }
 
 func (t *tracer) add(layer int, c column, e Evidence) {
@@ -71,53 +89,89 @@ func (t *tracer) add(layer int, c column, e Evidence) {
 		return
 	}
 	list := columns[c].of(&t.report.Rows[layer-1])
-	for _, old := range *list {
-		if old == e {
-			return
-		}
+	if !slices.ContainsFunc(*list, func(o Evidence) bool { return o.Span == e.Span && o.Text == e.Text }) {
+		*list = append(*list, e)
 	}
-	*list = append(*list, e)
 }
 
 func (t *tracer) goal(g *Goal) {
 	if g.Along != nil {
-		t.update(g.Along, g)
+		t.local(g.Along, g)
 		t.trace(g.Along)
 		return
 	}
+	t.loss(g.Minimize, g)
 	t.trace(g.Minimize)
 	t.through(g.Minimize, g, nil)
 }
 
-// through looks for learned maps between a loss and the map that it trains: their weights carry the gradient back.
+// loss looks at how a local loss is put together: sums of norms, whose gradients are at the synapses.
+func (t *tracer) loss(e *Expr, g *Goal) {
+	switch e.Op {
+	case Add, Sub, Neg:
+		for _, a := range e.Args {
+			t.loss(a, g)
+		}
+	case Mul, Div:
+		for i, a := range e.Args {
+			if e.Args[1-i].Space.Kind == Scalar {
+				t.loss(a, g)
+			} else if !applies(a, g.Over, len(t.p.Layers)) {
+				t.local(a, g) // it scales the update
+			}
+		}
+	case NormSquared, Dot:
+		for _, a := range e.Args {
+			t.local(a, g)
+		}
+	case TaskLoss:
+	default:
+		t.local(e, g)
+	}
+}
+
+// local looks for what an update reads beside the activities at its synapses, up to where signals arrive.
+func (t *tracer) local(e *Expr, g *Goal) {
+	l := g.Over.Layer.Index
+	switch e.Op {
+	case NormSquared, Dot:
+		t.add(l, nonLocal, Evidence{Span: e.Span, Text: e.Span.Text() + " sums over the units of a layer", Label: "sums over the units of a layer"})
+		return
+	case TaskLoss:
+		t.add(l, nonLocal, Evidence{Span: e.Span, Text: e.Span.Text() + " is one number for the whole network", Label: "is one number for the whole network"})
+		return
+	case Ref:
+		t.local(e.Value.Expr, g)
+	case Apply, Operate, Transpose, SignOperate, SignTranspose:
+		return
+	}
+	for _, a := range e.Args {
+		t.local(a, g)
+	}
+}
+
+// through looks for maps between a loss and the map that it trains: their weights carry the gradient back.
 func (t *tracer) through(e *Expr, g *Goal, above []*Expr) {
-	if e.Map == g.Over && e.Op != ParamsOf {
+	if e.Map == g.Over && e.Fn.File != nil {
+		l := g.Over.Layer.Index
 		for _, a := range above {
-			t.add(g.Over.Layer.Index, transport, Evidence{a.Span, fmt.Sprintf("the loss of %s is differentiated through %s", g.Over.Name, a.Map.Name)})
-			t.add(g.Over.Layer.Index, nonLocal, Evidence{a.Span, fmt.Sprintf("the loss of %s lives in another layer", g.Over.Name)})
+			text := fmt.Sprintf("the loss of %s is differentiated through %s", g.Over.Name, a.Map.Name)
+			evidence := Evidence{Span: a.Fn, Text: text, Label: text}
+			t.add(l, transport, evidence)
+			t.add(l, nonLocal, evidence)
+			if t.fromLabel(g.Minimize) {
+				t.add(l, errors, evidence)
+			}
+			if a.Map.Kind == ForwardMap && t.fromLabel(g.Minimize) {
+				t.add(l, taskGradient, evidence)
+			}
 		}
 	}
-	if e.Map != nil && e.Op != Derivative && e.Op != ParamsOf {
+	if e.Map != nil && e.Fn.File != nil {
 		above = append(slices.Clone(above), e)
 	}
 	for _, a := range e.Args {
 		t.through(a, g, above)
-	}
-}
-
-// update looks at what stands in a direct update of weights.
-func (t *tracer) update(e *Expr, g *Goal) {
-	l := g.Over.Layer.Index
-	switch e.Op {
-	case ParamsOf:
-		if e.Map != g.Over {
-			t.add(l, nonLocal, Evidence{e.Span, "reads the weights of " + e.Map.Name})
-		}
-	case NormSquared, Dot:
-		t.add(l, nonLocal, Evidence{e.Span, "sums over the units of a layer"})
-	}
-	for _, a := range e.Args {
-		t.update(a, g)
 	}
 }
 
@@ -131,39 +185,26 @@ func (t *tracer) trace(e *Expr) {
 	switch e.Op {
 	case Ref:
 		t.trace(e.Value.Expr)
-	case Transpose, SignTranspose, SignOperate:
-		if e.Map == nil {
-			break // pooling: no weights
-		}
-		if e.Map.Kind == ForwardMap || e.Map.Kind == InverseMap && !e.Map.Fixed {
-			what := "the weights of "
-			if e.Op != Transpose {
-				what = "the signs of the weights of "
-			}
-			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s reads %s%s", e.Span.Text(), what, e.Map.Layer.Name)})
-		}
+	case Apply, Operate, Transpose, SignOperate, SignTranspose:
+		t.transported(e)
 		if t.isError(e.Args[0]) {
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(e.Args[0].Space.Layer))})
-			if e.Map.Kind == ForwardMap && e.Op == Transpose {
-				t.add(l, taskGradient, Evidence{e.Span, fmt.Sprintf("%s carries the gradient of the task loss", e.Span.Text())})
-			}
+			t.carries(e)
 		}
-	case Operate:
-		if t.isError(e.Args[0]) {
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(e.Args[0].Space.Layer))})
+	case Add, Sub:
+		// B(y) - B(h) is B(y - h): a difference of what came through linear maps is a difference that came through them.
+		if leaves, sum := t.leaves(e, 1); math.Abs(sum) < tiny {
+			for _, leaf := range leaves {
+				if t.fromLabel(leaf) && math.Abs(t.weight(leaf)) >= tiny {
+					t.carries(leaf)
+				}
+			}
 		}
 	case GradLoss:
 		if e.Name != "a" {
-			t.add(l, taskGradient, Evidence{e.Span, fmt.Sprintf("%s is the gradient of the task loss at layer %s", e.Span.Text(), t.in.p.LayerName(l))})
-			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s reads the weights of %s", e.Span.Text(), t.in.p.LayerName(l+1))})
-			t.add(l, errors, Evidence{e.Span, fmt.Sprintf("%s brings the error of layer %s", e.Span.Text(), t.in.p.LayerName(l+1))})
-		}
-	case Apply:
-		if e.Map != nil && e.Map.Exact {
-			t.add(l, transport, Evidence{e.Span, fmt.Sprintf("%s, an exact inverse, reads the weights of %s", e.Map.Name, e.Map.Layer.Name)})
-			if e.Map.Layer.F == nil {
-				break
-			}
+			above := t.p.LayerName(l + 1)
+			t.add(l, taskGradient, t.evidence(e, e.Span, "is the gradient of the task loss at layer "+t.p.LayerName(l), "is the gradient of the task loss below the output"))
+			t.add(l, transport, t.evidence(e, e.Span, "reads the weights of "+above, "reads the weights of layer "+above))
+			t.add(l, errors, t.evidence(e, e.Span, "brings the error of layer "+above, "brings the error of layer "+above))
 		}
 	}
 	for _, a := range e.Args {
@@ -171,15 +212,196 @@ func (t *tracer) trace(e *Expr) {
 	}
 }
 
-// isError tells whether a value is an error signal: a gradient of the loss, or carried linearly from one.
-func (t *tracer) isError(e *Expr) bool {
+func (t *tracer) evidence(e *Expr, at diag.Span, says, label string) Evidence {
+	return Evidence{Span: at, Text: e.Span.Text() + " " + says, Label: label}
+}
+
+// transported adds evidence where an operator goes back through weights that another path learns.
+func (t *tracer) transported(e *Expr) {
+	m := e.Map
+	if m == nil {
+		return // pooling has no weights
+	}
+	whose := ""
+	switch {
+	case m.Exact && m.Layer.F == nil: // of pooling: no weights
+	case m.Exact:
+		whose = "the weights of "
+		m = m.Layer.F
+	case m.Kind != ForwardMap && (m.Kind != InverseMap || m.Fixed):
+	case e.Op == Transpose:
+		whose = "the weights of "
+	case e.Op == SignTranspose || e.Op == SignOperate:
+		whose = "the signs of the weights of "
+	}
+	if whose == "" {
+		return
+	}
+	ev := t.evidence(e, e.Fn, "reads "+whose+m.Layer.Name, "reads "+whose+"layer "+e.Index)
+	for _, g := range t.p.Goals {
+		if g.Over == m {
+			ev.Also = append(ev.Also, diag.Label{Span: g.What, Text: "learns the same weights from the forward path"})
+		}
+	}
+	t.add(e.Space.Layer, transport, ev)
+}
+
+// carries adds evidence that an operator brings an error.
+func (t *tracer) carries(e *Expr) {
+	from := e.Args[0].Space.Layer
+	name := t.p.LayerName(from)
+	label := "brings the error of layer " + name
+	if e.Layer == from {
+		label = "brings the error of layer " + e.Index
+	}
+	t.add(e.Space.Layer, errors, t.evidence(e, e.Fn, "brings the error of layer "+name, label))
+	if t.isGradient(e) {
+		t.add(e.Space.Layer, taskGradient, t.evidence(e, e.Fn, "carries the gradient of the task loss", "carries the gradient of the task loss"))
+	}
+}
+
+const tiny = 1e-9
+
+// isError tells whether a value is a difference that depends on the label.
+func (t *tracer) isError(e *Expr) bool { return math.Abs(t.weight(e)) < tiny && t.fromLabel(e) }
+
+// fromLabel tells whether a value depends on the label.
+func (t *tracer) fromLabel(e *Expr) bool {
+	if known, ok := t.labels[e]; ok {
+		return known
+	}
+	v := e.Op == Label || e.Op == GradLoss || e.Op == TaskLoss || e.Op == Ref && t.fromLabel(e.Value.Expr) || slices.ContainsFunc(e.Args, t.fromLabel)
+	t.labels[e] = v
+	return v
+}
+
+// weight is the sum of a value's coefficients over activities and targets: 1 for an activity or a target, 0 for a difference. Numbers
+// beside them only shift it; factors that are not numbers leave it what it is.
+func (t *tracer) weight(e *Expr) float64 {
+	w, ok := t.weights[e]
+	if !ok {
+		w = t.weigh(e)
+		t.weights[e] = w
+	}
+	return w
+}
+
+func (t *tracer) weigh(e *Expr) float64 {
 	switch e.Op {
-	case GradLoss:
+	case Activities, Pre, Label, AuxPart, Derivative:
+		return 1
+	case Ref:
+		return t.weight(e.Value.Expr)
+	case Add:
+		return t.weight(e.Args[0]) + t.weight(e.Args[1])
+	case Sub:
+		return t.weight(e.Args[0]) - t.weight(e.Args[1])
+	case Neg:
+		return -t.weight(e.Args[0])
+	case Mul:
+		return t.factor(e.Args[0]) * t.factor(e.Args[1])
+	case Div:
+		return t.factor(e.Args[0]) / t.factor(e.Args[1])
+	case Operate, Transpose, SignOperate, SignTranspose, List:
+		return t.weight(e.Args[0])
+	case Power, Call, Apply:
+		if slices.ContainsFunc(e.Args, func(a *Expr) bool { return math.Abs(t.weight(a)) >= tiny }) {
+			return 1
+		}
+	}
+	return 0 // numbers, noise, gradients
+}
+
+// factor is the weight of a value in a product: of a number its value, and of anything else what tells a point from a difference.
+func (t *tracer) factor(e *Expr) float64 {
+	v := 1.0
+	switch {
+	case e.Space.Kind == Scalar:
+		v = t.number(e)
+	case e.Space.Kind != PerSample:
+		return t.weight(e)
+	}
+	if v == 0 {
+		return 1 // a parameter that is 0 for now
+	}
+	return v
+}
+
+// number evaluates a scalar with the parameters in force; 1 where it is no plain arithmetic.
+func (t *tracer) number(e *Expr) float64 {
+	arg := func(i int) float64 { return t.number(e.Args[i]) }
+	switch e.Op {
+	case Const:
+		return e.Number
+	case Param:
+		for _, s := range t.p.Params {
+			if s.Name == e.Name {
+				return s.Value
+			}
+		}
+	case Ref:
+		return t.number(e.Value.Expr)
+	case Add:
+		return arg(0) + arg(1)
+	case Sub:
+		return arg(0) - arg(1)
+	case Mul:
+		return arg(0) * arg(1)
+	case Div:
+		return arg(0) / arg(1)
+	case Neg:
+		return -arg(0)
+	case Power:
+		return math.Pow(arg(0), e.Number)
+	}
+	return 1
+}
+
+// leaves are the linear maps that a sum is made of, and the sum of their weights in it.
+func (t *tracer) leaves(e *Expr, scale float64) (list []*Expr, sum float64) {
+	of := func(a *Expr, scale float64) {
+		l, s := t.leaves(a, scale)
+		list, sum = append(list, l...), sum+s
+	}
+	switch e.Op {
+	case Operate, Transpose, SignOperate, SignTranspose:
+		return []*Expr{e}, scale * t.weight(e)
+	case Apply:
+		if e.Map != nil && e.Map.Exact {
+			return []*Expr{e}, scale * t.weight(e)
+		}
+	case Ref:
+		return t.leaves(e.Value.Expr, scale)
+	case Add:
+		of(e.Args[0], scale)
+		of(e.Args[1], scale)
+	case Sub:
+		of(e.Args[0], scale)
+		of(e.Args[1], -scale)
+	case Neg:
+		of(e.Args[0], -scale)
+	case Mul:
+		of(e.Args[0], scale*t.factor(e.Args[1]))
+		of(e.Args[1], scale*t.factor(e.Args[0]))
+	case Div:
+		of(e.Args[0], scale/t.factor(e.Args[1]))
+	}
+	return list, sum
+}
+
+// isGradient tells whether a value has come from the label through nothing but transposed forward weights.
+func (t *tracer) isGradient(e *Expr) bool {
+	switch e.Op {
+	case GradLoss, Label:
 		return true
 	case Ref:
-		return t.isError(e.Value.Expr)
-	case Add, Sub, Neg, Mul, Div, Transpose, SignTranspose, Operate, SignOperate, Call, Power:
-		return slices.ContainsFunc(e.Args, t.isError)
+		return t.isGradient(e.Value.Expr)
+	case Transpose:
+		return e.Map != nil && e.Map.Kind == ForwardMap && t.isGradient(e.Args[0])
+	case Apply:
+		return e.Map != nil && e.Map.Exact && t.isGradient(e.Args[0])
+	case Add, Sub, Neg, Mul, Div, List:
+		return slices.ContainsFunc(e.Args, t.isGradient)
 	}
 	return false
 }
@@ -223,66 +445,4 @@ func (r *Plausibility) String() string {
 		}
 	}
 	return b.String()
-}
-
-// requireWords are what `require` takes, each with the columns it forbids.
-func requireWords() map[string][]column {
-	words := map[string][]column{"local": {transport, errors, nonLocal, taskGradient}, "single_phase": nil}
-	for i, c := range columns {
-		words[c.require] = []column{column(i)}
-	}
-	return words
-}
-
-// requirements holds the report against every `require` of the rule and of `learn`.
-func (in *instance) requirements(d *lang.Learn) {
-	var words []lang.Name
-	for _, s := range in.rule.Statements {
-		if s.Kind == lang.Require {
-			words = append(words, s.Word)
-		}
-	}
-	words = append(words, d.Requires...)
-	table := requireWords()
-	var names []string
-	for n := range table {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for _, w := range words {
-		forbidden, ok := table[w.Text]
-		if !ok {
-			in.unknownName(w, "no requirement is named "+quote(w.Text), names, "requirements")
-			continue
-		}
-		if w.Text == "single_phase" && in.p.Report.SeparatePhases {
-			in.fail("separate-phases", w.Span, "inverse and forward learning happen in separate phases").Also(d.Rule.Span, "alternates").Hint("schedule = parallel")
-		}
-		for _, c := range forbidden {
-			in.broken1(w, c)
-		}
-	}
-}
-
-// broken1 reports each expression that a requirement forbids, once.
-func (in *instance) broken1(w lang.Name, c column) {
-	var done []diag.Span
-	for i := range in.p.Report.Rows {
-		for _, e := range *columns[c].of(&in.p.Report.Rows[i]) {
-			if slices.Contains(done, e.Span) {
-				continue
-			}
-			done = append(done, e.Span)
-			in.fail(diag.Code(strings.ReplaceAll(columns[c].title, " ", "-")), e.Span, fmt.Sprintf("%s is declared %s, and %s", in.rule.Name.Text, w.Text, columns[c].says)).
-				Label(e.Text).Also(w.Span, "forbids it").Hint(requireHints[c])
-		}
-	}
-}
-
-var requireHints = map[column]string{
-	transport:    "a learned inverse (`inverse g[l] of f[l]`) carries the signal instead; fixed random feedback\n(`feedback B[l] like f[l]`) satisfies `require no_weight_transport`, but not `require local`",
-	errors:       "targets that come down through learned inverses are activities, not errors",
-	nonLocal:     "an update may read the map's own weights and the activities on its two sides",
-	sharing:      "`untied` instead of `shared` gives each location its own weights",
-	taskGradient: "a difference target at the penultimate layer needs no gradient, only an inverse of the output layer",
 }

@@ -22,6 +22,8 @@ type Program struct {
 	Params        []Setting // the rule's parameters with the values in force: {"noise", 0.1}
 	Train         Train
 	Report        *Plausibility
+
+	source source
 }
 
 // A Shape of activities, channels last. A flat layer is 1x1xC.
@@ -175,6 +177,7 @@ type Goal struct {
 	Minimize *Expr // per sample (meaned over the batch), or
 	Along    *Expr // in Over's Weights space
 	Span     diag.Span
+	What     diag.Span // `over f[l]`, `descend f[l]`
 	From     string
 	Text     string
 }
@@ -224,6 +227,8 @@ type Expr struct {
 	Value  *Value // of Ref
 	Space  Space
 	Span   diag.Span
+	Fn     diag.Span // of a map applied: the map alone
+	Index  string    // of a map applied: its layer, as written
 	// Draw numbers the Normals of a program: equal text at one place for one layer is one draw.
 	Draw int
 }
@@ -281,6 +286,8 @@ type LayerPlausibility struct {
 
 // Evidence is the offending expression.
 type Evidence struct {
-	Span diag.Span
-	Text string // "transpose(f[l+1])(delta[l+1]) reads the weights of layer y"
+	Span  diag.Span
+	Text  string       // "transpose(f[l+1])(delta[l+1]) reads the weights of y"
+	Label string       // the same in the words of the statement, without the expression: "reads the weights of layer l+1"
+	Also  []diag.Label // other places that have to do with it
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,100 +15,159 @@ func (c *checker) trainDefaults() {
 	c.setTrain()
 }
 
-// train reads the training block over its defaults: batch 128, epochs 10, seed 1.
+// train reads the training block over its defaults.
 func (c *checker) train(t *lang.Train) {
-	c.p.Train = Train{Data: t.Data.Text, Batch: 128, Epochs: 10, Seed: 1, Span: t.Span}
+	c.trainDefaults()
+	c.p.Train.Data, c.p.Train.Span = t.Data.Text, t.Span
 	c.dataAt = t.Data.Span
 	var names []string
-	known := false
 	for _, d := range dataSets {
 		names = append(names, d.name)
-		known = known || d.name == t.Data.Text
 	}
-	if !known {
-		c.unknownName(t.Data, "no data set is named "+quote(t.Data.Text), names, "data sets")
+	if !slices.Contains(names, t.Data.Text) {
+		c.unknown(diag.UnknownName, t.Data, "no data set is named "+quote(t.Data.Text), names, "data sets")
 	}
 	for _, f := range t.Files {
 		if f.Value.String == nil {
-			c.report("not-a-file", f.Span, "what a data set reads is named in quotes").Hint(`npy("x.npy", "y.npy")`)
+			c.list.Error(diag.NotAFile, f.Span, "what a data set reads is named in quotes").Found(quote(f.Span.Text())).Hint(t.Data.Text + `("train", "test")`)
 			continue
 		}
 		c.p.Train.Files = append(c.p.Train.Files, *f.Value.String)
 	}
+	c.dataFiles(t)
 	seen := map[string]diag.Span{}
 	for _, s := range t.Settings {
-		if first, ok := seen[s.Word.Text]; ok {
-			c.report("duplicate-setting", s.Word.Span, quote(s.Word.Text)+" is set twice").Also(first, "the first")
+		if c.once(seen, s.Word) {
+			c.setting(s)
 		}
-		seen[s.Word.Text] = s.Word.Span
-		c.setting(s)
 	}
 	c.setTrain()
 }
 
+// dataFiles holds the files of a data set against those that it takes.
+func (c *checker) dataFiles(t *lang.Train) {
+	for _, d := range dataSets {
+		if d.name == t.Data.Text && !slices.Contains(d.files, len(t.Files)) {
+			takes := "takes no files"
+			if d.files[0] > 0 {
+				takes = "reads files of your own"
+			}
+			c.list.Error(diag.BadSetting, t.Data.Span, quote(d.name)+" "+takes).Found(counted(len(t.Files), "file")).Hint("train on " + d.example + " { … }")
+		}
+	}
+}
+
+// once reports a name that was given before, and tells whether it was not.
+func (c *checker) once(seen map[string]diag.Span, n lang.Name) bool {
+	first, ok := seen[n.Text]
+	if ok {
+		c.list.Error(diag.DuplicateSetting, n.Span, quote(n.Text)+" is set twice").Also(first, "the first")
+	} else {
+		seen[n.Text] = n.Span
+	}
+	return !ok
+}
+
 // trainNumbers are the settings that are a whole number, with the least they may be.
-var trainNumbers = map[string]struct {
+var trainNumbers = []struct {
+	word  string
 	least float64
 	put   func(*Train, float64)
 }{
-	"batch":     {1, func(t *Train, v float64) { t.Batch = int(v) }},
-	"epochs":    {0, func(t *Train, v float64) { t.Epochs = int(v) }},
-	"seed":      {0, func(t *Train, v float64) { t.Seed = uint64(v) }},
-	"log_every": {0, func(t *Train, v float64) { t.LogEvery = int(v) }},
+	{"batch", 1, func(t *Train, v float64) { t.Batch = int(v) }},
+	{"epochs", 0, func(t *Train, v float64) { t.Epochs = int(v) }},
+	{"seed", 0, func(t *Train, v float64) { t.Seed = uint64(v) }},
+	{"log_every", 0, func(t *Train, v float64) { t.LogEvery = int(v) }},
 }
+
+// trainWords are all settings of training.
+var trainWords = []string{"batch", "epochs", "seed", "log_every", "keep_last", "strict", "target", "augment"}
 
 func (c *checker) setting(s *lang.Setting) {
 	word := s.Word.Text
-	if n, ok := trainNumbers[word]; ok {
+	for _, n := range trainNumbers {
+		if n.word != word {
+			continue
+		}
 		if len(s.Values) != 1 || s.Values[0].Number == nil {
-			c.report("not-a-number", s.Span, quote(word)+" needs a number").Hint(word + " 128")
+			c.list.Error(diag.NotANumber, s.Span, quote(word)+" needs a number").Hint(word + " 128")
 			return
 		}
 		v := s.Values[0].Number.Value
 		if v != float64(int64(v)) || v < n.least {
-			c.report("bad-setting", s.Values[0].Span, fmt.Sprintf("%s is a whole number of at least %g", quote(word), n.least)).Found(s.Values[0].Number.Text)
+			c.list.Error(diag.BadSetting, s.Values[0].Span, fmt.Sprintf("%s is a whole number of at least %g", quote(word), n.least)).Found(s.Values[0].Number.Text)
 			return
 		}
 		n.put(&c.p.Train, v)
 		return
 	}
 	switch word {
-	case "keep_last":
-		c.p.Train.KeepLast = true
-	case "strict":
-		c.p.Train.Strict = true
-	case "target":
-		if len(s.Values) == 1 && s.Values[0].Word == "input" {
-			c.p.TargetIsInput = true
-		} else {
-			c.report("bad-setting", s.Span, "the target is the label, or `target input`")
+	case "keep_last", "strict":
+		if len(s.Values) > 0 {
+			c.list.Error(diag.BadSetting, s.Span, quote(word)+" takes no value").Hint(word)
 		}
-	case "augment", "normalize":
+		if word == "strict" {
+			c.p.Train.Strict = true
+		} else {
+			c.p.Train.KeepLast = true
+		}
+	case "target":
+		if len(s.Values) != 1 || s.Values[0].Word != "input" {
+			c.list.Error(diag.BadSetting, s.Span, "the target is the label, where nothing is said, or the input").Hint("target input")
+			return
+		}
+		c.p.TargetIsInput = true
+	case "augment":
 		c.steps(s)
 	default:
-		words := []string{"batch", "epochs", "seed", "keep_last", "target", "augment", "log_every", "strict"}
-		c.unknownName(s.Word, "no setting of training is named "+quote(word), words, "settings")
+		c.unknown(diag.UnknownName, s.Word, "no setting of training is named "+quote(word), trainWords, "settings")
 	}
 }
 
+// dataSteps are what `augment` may do to a picture, in the order in which it says so.
+var dataSteps = []struct {
+	word    string
+	example string
+	fits    func(DataStep) bool
+}{
+	{"flip", "flip, or flip(vertical)", func(s DataStep) bool {
+		return len(s.Args) == 0 && slices.Contains([]string{"", "horizontal", "vertical"}, s.Word)
+	}},
+	{"crop", "crop(4)", func(s DataStep) bool {
+		return s.Word == "" && len(s.Args) == 1 && s.Args[0] >= 1 && s.Args[0] == float64(int(s.Args[0]))
+	}},
+	{"normalize", "normalize(0.5, 0.25), or a mean and a standard deviation for each channel", func(s DataStep) bool {
+		return s.Word == "" && len(s.Args) >= 2 && len(s.Args)%2 == 0
+	}},
+}
+
 func (c *checker) steps(s *lang.Setting) {
-	for _, st := range s.Steps {
-		step := DataStep{Name: st.Name.Text}
-		for _, a := range st.Args {
+	if len(s.Values) == 0 {
+		c.list.Error(diag.BadStep, s.Span, "`augment` needs its steps").Hint("augment flip, crop(4)")
+	}
+	var words []string
+	for _, d := range dataSteps {
+		words = append(words, d.word)
+	}
+	for _, v := range s.Values {
+		step := DataStep{Name: v.Word}
+		for _, a := range v.Args {
 			if a.Value.Number != nil {
 				step.Args = append(step.Args, a.Value.Number.Value)
 			} else {
-				step.Word = a.Value.Word
+				step.Word = a.Value.Span.Text()
 			}
 		}
+		i := slices.Index(words, step.Name)
 		switch {
-		case step.Name == "flip" && len(step.Args) == 0 && (step.Word == "" || step.Word == "horizontal" || step.Word == "vertical"):
-		case step.Name == "crop" && len(step.Args) == 1 && step.Args[0] >= 1:
-		case step.Name == "normalize" && len(step.Args) >= 2 && len(step.Args)%2 == 0:
-		case diagIndex([]string{"flip", "crop", "normalize"}, step.Name) >= 0:
-			c.report("bad-step", st.Span, quote(step.Name)+" does not take this").Hint("flip, flip(vertical), crop(4), or normalize(0.5, 0.25)")
-		default:
-			c.unknownName(st.Name, "no step is named "+quote(step.Name), []string{"flip", "crop", "normalize"}, "steps")
+		case i < 0:
+			c.unknown(diag.UnknownName, lang.Name{Text: v.Word, Span: v.Span}, "no step is named "+quote(v.Span.Text()), words, "steps")
+		case !dataSteps[i].fits(step):
+			at := v.Span
+			if n := len(v.Args); n > 0 {
+				at = at.Union(v.Args[n-1].Span)
+			}
+			c.list.Error(diag.BadStep, at, quote(step.Name)+" does not take this").Hint(dataSteps[i].example)
 		}
 		c.p.Train.Steps = append(c.p.Train.Steps, step)
 	}
@@ -115,11 +175,11 @@ func (c *checker) steps(s *lang.Setting) {
 
 // setTrain applies --set train.….
 func (c *checker) setTrain() {
-	for word, n := range trainNumbers {
-		if v, ok := c.set.take("train." + word); ok {
+	for _, n := range trainNumbers {
+		if v, ok := c.set.take("train." + n.word); ok {
 			f, err := strconv.ParseFloat(v, 64)
 			if err != nil || f != float64(int64(f)) || f < n.least {
-				c.badSet("train."+word, v, fmt.Sprintf("a whole number of at least %g", n.least))
+				c.badSet("train."+n.word, v, fmt.Sprintf("a whole number of at least %g", n.least))
 				continue
 			}
 			n.put(&c.p.Train, f)
@@ -128,70 +188,63 @@ func (c *checker) setTrain() {
 }
 
 func (c *checker) badSet(path, value, want string) {
-	c.list.Add(diag.Diagnostic{Code: "bad-set", Message: fmt.Sprintf("--set %s=%s does not fit", path, value), Expected: want})
+	c.list.Error(diag.BadSet, diag.Span{}, fmt.Sprintf("--set %s=%s does not fit", path, value)).Expected(want)
 }
 
 // optimizer reads one optimizer of a learn block, or of --set.
 func (c *checker) optimizer(o *lang.Optimizer) Optimizer {
 	out := Optimizer{Name: o.Name.Text, Span: o.Span}
-	var info *OptimizerInfo
 	var names []string
-	for i := range c.opts.Optimizers {
-		names = append(names, c.opts.Optimizers[i].Name)
-		if c.opts.Optimizers[i].Name == o.Name.Text {
-			info = &c.opts.Optimizers[i]
-		}
+	for _, row := range c.opts.Optimizers {
+		names = append(names, row.Name)
 	}
-	if info == nil {
-		r := c.unknownName(o.Name, "no optimizer is named "+quote(o.Name.Text), names, "optimizers")
-		r.d.Code = "bad-optimizer"
-		r.put()
+	i := slices.Index(names, o.Name.Text)
+	if i < 0 {
+		c.unknown(diag.UnknownOptimizer, o.Name, "no optimizer is named "+quote(o.Name.Text), names, "optimizers")
 		return out
 	}
-	out.Hyper = append(out.Hyper, info.Hyper...)
+	out.Hyper = slices.Clone(c.opts.Optimizers[i].Hyper)
+	seen := map[string]diag.Span{}
 	for _, a := range o.Args {
-		if a.Name.Text == "decay" {
-			if diagIndex(c.opts.Decays, a.Value.Word) < 0 {
-				c.unknownName(lang.Name{Text: a.Value.Word, Span: a.Value.Span}, "no schedule of the learning rate is named "+quote(a.Value.Word), c.opts.Decays, "schedules")
-			}
+		switch {
+		case a.Name.Text == "":
+			c.list.Error(diag.UnnamedArgument, a.Span, "an optimizer's arguments have names").Hint(out.Name + "(lr = " + a.Value.Span.Text() + ")")
+		case !c.once(seen, a.Name):
+		case a.Name.Text != "decay":
+			c.hyper(&out, a)
+		case slices.Contains(c.opts.Decays, a.Value.Word):
 			out.Decay = a.Value.Word
-			continue
+		default:
+			c.unknown(diag.UnknownName, lang.Name{Text: a.Value.Span.Text(), Span: a.Value.Span}, "no schedule of the learning rate is named "+quote(a.Value.Span.Text()), c.opts.Decays, "schedules")
 		}
-		c.hyper(&out, info, a)
 	}
 	return out
 }
 
-func (c *checker) hyper(out *Optimizer, info *OptimizerInfo, a *lang.Arg) {
+func (c *checker) hyper(out *Optimizer, a *lang.Arg) {
 	var names []string
-	for i, h := range info.Hyper {
+	for i, h := range out.Hyper {
 		names = append(names, h.Name)
 		if h.Name != a.Name.Text {
 			continue
 		}
 		if a.Value.Number == nil {
-			c.report("not-a-number", a.Value.Span, quote(h.Name)+" is a number")
+			c.list.Error(diag.NotANumber, a.Value.Span, quote(h.Name)+" is a number").Found(quote(a.Value.Span.Text()))
 			return
 		}
 		out.Hyper[i].Value = a.Value.Number.Value
 		if why := badHyper(h.Name, a.Value.Number.Value); why != "" {
-			c.report("bad-hyperparameter", a.Value.Span, quote(h.Name)+" "+why).Found(a.Value.Number.Text)
+			c.list.Error(diag.BadHyperparameter, a.Value.Span, quote(h.Name)+" "+why).Found(a.Value.Number.Text)
 		}
 		return
 	}
-	if a.Name.Text == "" {
-		c.report("unnamed-argument", a.Span, "an optimizer's arguments have names").Hint(info.Name + "(lr = 1e-3)")
-		return
-	}
-	r := c.unknownName(a.Name, info.Name+" has no hyperparameter "+quote(a.Name.Text), append(names, "decay"), "hyperparameters")
-	r.d.Code = "unknown-hyperparameter"
-	r.put()
+	c.unknown(diag.UnknownHyperparameter, a.Name, out.Name+" has no hyperparameter "+quote(a.Name.Text), append(names, "decay"), "hyperparameters")
 }
 
 // badHyper says what is wrong with a hyperparameter's value.
 func badHyper(name string, v float64) string {
 	switch {
-	case name == "lr" && v < 0:
+	case (name == "lr" || name == "weight_decay") && v < 0:
 		return "is not negative"
 	case (strings.HasPrefix(name, "beta") || name == "rho" || name == "momentum") && (v < 0 || v >= 1):
 		return "lies from 0 to below 1"
@@ -205,20 +258,28 @@ func badHyper(name string, v float64) string {
 func (c *checker) setOptimizer(group string, o *Optimizer) {
 	if v, ok := c.set.take("learn." + group); ok {
 		src := &diag.File{Name: "--set learn." + group, Text: "learn x { " + group + " " + v + " }"}
-		f := lang.Parse(src, c.list)
-		if len(f.Learns) == 1 && len(f.Learns[0].Optimizers) == 1 {
-			*o = c.optimizer(f.Learns[0].Optimizers[0])
+		for _, l := range lang.Blocks[*lang.Learn](lang.Parse(src, c.list)) {
+			for _, parsed := range l.Optimizers {
+				*o = c.optimizer(parsed)
+			}
 		}
 	}
 	for i, h := range o.Hyper {
 		path := "learn." + group + "." + h.Name
 		if v, ok := c.set.take(path); ok {
 			f, err := strconv.ParseFloat(v, 64)
-			if err != nil || badHyper(h.Name, f) != "" {
-				c.badSet(path, v, h.Name+" is a number that "+strings.TrimPrefix(badHyper(h.Name, f)+" ", "is "))
+			if why := badHyper(h.Name, f); err != nil || why != "" {
+				c.badSet(path, v, strings.TrimSpace("a number "+strings.Replace(why, "lies", "that lies", 1)))
 				continue
 			}
 			o.Hyper[i].Value = f
 		}
+	}
+	if v, ok := c.set.take("learn." + group + ".decay"); ok {
+		if !slices.Contains(c.opts.Decays, v) {
+			c.badSet("learn."+group+".decay", v, strings.Join(c.opts.Decays, ", "))
+			return
+		}
+		o.Decay = v
 	}
 }

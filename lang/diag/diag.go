@@ -2,6 +2,11 @@
 // not what a network is.
 package diag
 
+import (
+	"cmp"
+	"slices"
+)
+
 // A File is a source text with the name that diagnostics show.
 type File struct {
 	Name string
@@ -22,22 +27,100 @@ const (
 	Warning
 )
 
+func (s Severity) String() string { return [...]string{"error", "warning"}[s] }
+
 // A Label points at a span and says something about it ("needs an input of at least 5x5"); Text may be empty.
 type Label struct {
 	Span Span
 	Text string
 }
 
-// A Code names a kind of mistake: "field-too-large". It is also its anchor in docs/diagnostics.md and its golden file's name.
-type Code string
-
-// A Diagnostic is one mistake, with everything a user needs to mend it.
+// A Diagnostic is one mistake, with everything a user needs to mend it. List makes it; its methods add to it, and return it.
 type Diagnostic struct {
-	Code            Code
-	Severity        Severity
-	Message         string  // one line
-	At              Label   // the caret
-	Also            []Label // the other half of the contradiction, in any file
-	Expected, Found string
-	Hint            string // what to type instead; may have several lines
+	code            Code
+	severity        Severity
+	message         string  // one line
+	at              Label   // the caret
+	also            []Label // the other half of the contradiction, in any file
+	expected, found string
+	hint            string // what to type instead; may have several lines
+}
+
+// Label says something behind the caret.
+func (d *Diagnostic) Label(text string) *Diagnostic { d.at.Text = text; return d }
+
+// Also points at another place that the mistake has to do with, in any file.
+func (d *Diagnostic) Also(at Span, text string) *Diagnostic {
+	d.also = append(d.also, Label{at, text})
+	return d
+}
+
+// Expected and Found are the two sides of a contradiction.
+func (d *Diagnostic) Expected(text string) *Diagnostic { d.expected = text; return d }
+func (d *Diagnostic) Found(text string) *Diagnostic    { d.found = text; return d }
+
+// Hint says what to type instead, as text that parses; it may have several lines.
+func (d *Diagnostic) Hint(text string) *Diagnostic { d.hint = text; return d }
+
+// Nearest hints at the candidate that a word may have meant, if one is near, and then lists what there is: "kinds: all, field".
+func (d *Diagnostic) Nearest(word string, candidates []string, list string) *Diagnostic {
+	near := Nearest(word, candidates)
+	switch {
+	case near != "" && list != "":
+		return d.Hint("did you mean `" + near + "`? (" + list + ")")
+	case near != "":
+		return d.Hint("did you mean `" + near + "`?")
+	}
+	return d.Hint(list)
+}
+
+// Code, Severity and Where tell what kind of mistake it is, how bad, and where the caret stands.
+func (d *Diagnostic) Code() Code         { return d.code }
+func (d *Diagnostic) Severity() Severity { return d.severity }
+func (d *Diagnostic) Where() Span        { return d.at.Span }
+
+// A List collects diagnostics; it never stops at the first.
+type List struct{ items []*Diagnostic }
+
+// Error adds a mistake.
+func (l *List) Error(code Code, at Span, message string) *Diagnostic {
+	d := &Diagnostic{code: code, message: message, at: Label{Span: at}}
+	l.items = append(l.items, d)
+	return d
+}
+
+// Warn adds what is not wrong, but hardly meant.
+func (l *List) Warn(code Code, at Span, message string) *Diagnostic {
+	d := l.Error(code, at, message)
+	d.severity = Warning
+	return d
+}
+
+// Items are the diagnostics by file, in the order in which files were first named, then by position; of equal ones at one place the first.
+func (l *List) Items() []*Diagnostic {
+	var out []*Diagnostic
+	files := map[*File]int{}
+	for _, d := range l.items {
+		if _, ok := files[d.at.Span.File]; !ok {
+			files[d.at.Span.File] = len(files)
+		}
+		if !slices.ContainsFunc(out, func(o *Diagnostic) bool {
+			return o.code == d.code && o.at.Span == d.at.Span && (o.at.Span.File != nil || o.message == d.message)
+		}) {
+			out = append(out, d)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Diagnostic) int {
+		x, y := a.at.Span, b.at.Span
+		return cmp.Or(cmp.Compare(files[x.File], files[y.File]), cmp.Compare(x.Start, y.Start))
+	})
+	return out
+}
+
+// Len counts what was added.
+func (l *List) Len() int { return len(l.items) }
+
+// HasErrors tells whether anything worse than a warning was added.
+func (l *List) HasErrors() bool {
+	return slices.ContainsFunc(l.items, func(d *Diagnostic) bool { return d.severity == Error })
 }

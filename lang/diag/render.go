@@ -71,16 +71,12 @@ func (l *List) String() string {
 }
 
 // Render is the diagnostic as people read it: docs/diagnostics.md.
-func (d Diagnostic) Render() string {
+func (d *Diagnostic) Render() string {
 	var b strings.Builder
-	severity := "error"
-	if d.Severity == Warning {
-		severity = "warning"
-	}
-	if d.At.Span.File == nil {
-		fmt.Fprintf(&b, "%s[%s]: %s\n", severity, d.Code, d.Message)
+	if d.at.Span.File == nil {
+		fmt.Fprintf(&b, "%s[%s]: %s\n", d.severity, d.code, d.message)
 	} else {
-		fmt.Fprintf(&b, "%s: %s[%s]: %s\n", d.At.Span, severity, d.Code, d.Message)
+		fmt.Fprintf(&b, "%s: %s[%s]: %s\n", d.at.Span, d.severity, d.code, d.message)
 		d.source(&b)
 	}
 	field := func(name, text string) {
@@ -93,20 +89,20 @@ func (d Diagnostic) Render() string {
 			fmt.Fprintf(&b, "            %s\n", line)
 		}
 	}
-	field("expected", d.Expected)
-	field("found", d.Found)
-	field("hint", d.Hint)
+	field("expected", d.expected)
+	field("found", d.found)
+	field("hint", d.hint)
 	return b.String()
 }
 
 // source prints the lines that labels point at: the own file's by line, then other files'.
-func (d Diagnostic) source(b *strings.Builder) {
+func (d *Diagnostic) source(b *strings.Builder) {
 	type mark struct {
 		Label
 		line int
 		main bool
 	}
-	files := []*File{d.At.Span.File}
+	files := []*File{d.at.Span.File}
 	marks := map[*File][]mark{}
 	add := func(l Label, main bool) {
 		f := l.Span.File
@@ -119,8 +115,8 @@ func (d Diagnostic) source(b *strings.Builder) {
 		line, _ := f.Position(l.Span.Start)
 		marks[f] = append(marks[f], mark{l, line, main})
 	}
-	add(d.At, true)
-	for _, l := range d.Also {
+	add(d.at, true)
+	for _, l := range d.also {
 		add(l, false)
 	}
 	width := 1
@@ -131,7 +127,7 @@ func (d Diagnostic) source(b *strings.Builder) {
 	}
 	pad := strings.Repeat(" ", width)
 	for _, f := range files {
-		if f != d.At.Span.File {
+		if f != d.at.Span.File {
 			fmt.Fprintf(b, "  %s ── %s\n", pad, f.Name)
 		}
 		list := marks[f]

@@ -1,0 +1,253 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"bnetc/lang"
+	"bnetc/lang/diag"
+)
+
+// inverse declares g[l] of f[l]: a map from layer l back to l-1.
+func (in *instance) inverse(s *lang.Statement, env scope) {
+	if s.Left.Kind != lang.IndexExpr || s.Of.Kind != lang.IndexExpr || s.Of.Name.Text != "f" {
+		in.fail(diag.BadDeclaration, s.Span, "an inverse is declared of one layer").Hint("inverse g[l] of f[l]   for l in 2..last")
+		return
+	}
+	l, ok := in.index(s.Left.Args[0], env)
+	of, ok2 := in.index(s.Of.Args[0], env)
+	if !ok || !ok2 || l < 1 || l > in.last() {
+		return
+	}
+	if l != of {
+		in.fail(diag.InverseIndex, s.Span, "the inverse of a layer has that layer's index").Expected(s.Left.Name.Text + "[" + in.indexText(of, env) + "]").Found(s.Left.String()).
+			Hint(fmt.Sprintf("inverse %s[%s] of %s", s.Left.Name.Text, in.indexText(of, env), s.Of))
+		return
+	}
+	layer := in.p.Layers[l-1]
+	m := in.inverseMap(layer, s)
+	if m == nil {
+		in.failed = true
+		return
+	}
+	m.Fixed = s.Fixed
+	if in.addMap(s.Left.Name, l, m) {
+		layer.G = m
+	}
+}
+
+// addMap enters a map under its name; false where that is taken.
+func (in *instance) addMap(name lang.Name, l int, m *Map) bool {
+	if slices.Contains(builtin, name.Text) || in.params[name.Text] {
+		in.fail(diag.RedefinedName, name.Span, quote(name.Text)+" has a meaning already, and cannot be declared").Hint("choose another name")
+		return false
+	}
+	if in.maps[name.Text] == nil {
+		in.maps[name.Text] = map[int]*Map{}
+		in.mapAt[name.Text] = m.Span
+	}
+	m.Name = in.nameOf(name.Text, l)
+	if old := in.maps[name.Text][l]; old != nil {
+		in.fail(diag.DuplicateCase, m.Span, m.Name+" is declared twice").Also(old.Span, "the first")
+		return false
+	}
+	in.maps[name.Text][l] = m
+	if !m.Exact && m.Weight != "" {
+		in.p.Maps = append(in.p.Maps, m)
+	}
+	return true
+}
+
+func (in *instance) below(layer *Layer) Shape {
+	if layer.Index == 1 {
+		return in.p.Input
+	}
+	return in.p.Layers[layer.Index-2].Shape
+}
+
+// inverseMap is the inverse that a layer gets: mirrored unless it says otherwise.
+func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
+	below := in.below(layer)
+	m := &Map{Kind: InverseMap, Layer: layer, Weight: layer.Name + ".V", Bias: layer.Name + ".c", Init: Init{Scheme: "glorot"}, Span: s.Span}
+	if layer.Kind == MaxPool || layer.Kind == AveragePool && layer.Pool.Overlaps() {
+		in.noInverse(layer, s)
+		return nil
+	}
+	how, opt := "mirrored", in.inverses[layer]
+	if opt != nil {
+		how = opt.Inverse.Word.Text
+	}
+	if layer.F == nil || how == "exact" {
+		m.Exact, m.Weight, m.Bias = true, "", ""
+		return m
+	}
+	if !below.known() || !layer.Shape.known() {
+		return m
+	}
+	top := layer.Shape
+	if layer.Aux != nil {
+		top = Shape{1, 1, top.Units() + layer.Aux.Units}
+		if how == "field" || how == "mirrored" && !layer.F.Conn.Dense {
+			at := layer.Span
+			if opt != nil {
+				at = opt.Span
+			}
+			in.fail(diag.BadInverse, at, "the inverse of an output with auxiliary units sees all of it").Hint("inverse all")
+			return nil
+		}
+	}
+	switch {
+	case how == "all" || how == "mirrored" && layer.F.Conn.Dense:
+		m.Conn = connDense(top, below)
+	case how == "mirrored":
+		m.Conn, m.Transposed = layer.F.Conn, true
+	default: // field
+		var ok bool
+		if m.Conn, ok = in.inverseField(layer, opt, below); !ok {
+			return nil
+		}
+		m.Transposed = true
+	}
+	m.WeightShape, m.BiasShape = parameterShapes(m.Conn)
+	if m.Transposed {
+		m.BiasShape = []int{below.C}
+		if m.Conn.TileH == 1 && m.Conn.TileW == 1 {
+			m.BiasShape = shapeDims(below)
+		}
+	}
+	return m
+}
+
+// inverseField is a field of another size, which looks down from the layer: the transpose of a field over what is below, with as many locations.
+func (in *instance) inverseField(layer *Layer, opt *lang.Option, below Shape) (Connectivity, bool) {
+	w, ok := in.window(opt.Inverse)
+	if !ok {
+		return Connectivity{}, false
+	}
+	out, ok := in.locations(opt.Inverse, layer.Name, &w, below)
+	if !ok {
+		return Connectivity{}, false
+	}
+	if out.H != layer.Shape.H || out.W != layer.Shape.W {
+		in.inverseShape(layer, opt, &w, below)
+		return Connectivity{}, false
+	}
+	c := Connectivity{In: below, Out: layer.Shape, Field: w, TileH: layer.F.Conn.TileH, TileW: layer.F.Conn.TileW}
+	if layer.F.Conn.Dense {
+		c.TileH, c.TileW = 1, 1
+	}
+	return c, true
+}
+
+// inverseShape reports an inverse that gives another shape than that of the layer below.
+func (in *instance) inverseShape(layer *Layer, opt *lang.Option, w *Field, below Shape) {
+	at, name, is := in.inputAt, "the input", "is "
+	if layer.Index > 1 {
+		name = in.p.Layers[layer.Index-2].Name
+		at, is = in.layerAt[name], "has "
+	}
+	spanH, spanW := (w.KH-1)*w.DilH+1, (w.KW-1)*w.DilW+1
+	gives := Shape{(layer.Shape.H-1)*w.StrideH + spanH - w.PadTop - w.PadBottom, (layer.Shape.W-1)*w.StrideW + spanW - w.PadLeft - w.PadRight, below.C}
+	if opt.Inverse.Padding == nil || opt.Inverse.Padding.Word.Text == "same" {
+		gives.H, gives.W = layer.Shape.H*w.StrideH, layer.Shape.W*w.StrideW
+	}
+	f := layer.F.Conn.Field
+	mends := fmt.Sprintf("inverse field %dx%d", w.KH, w.KW)
+	if !layer.F.Conn.Dense && (f.StrideH > 1 || f.StrideW > 1) {
+		mends += " stride " + strideText(f)
+	}
+	hint := fmt.Sprintf("without `inverse`, %s gets the mirrored field, which always fits", layer.Name)
+	if layer.F.Conn.Dense {
+		hint = fmt.Sprintf("without `inverse`, %s gets one that sees all of it", layer.Name)
+	} else if mends != opt.Span.Text() {
+		hint = quote(mends) + " undoes the stride of the layer;\n" + hint
+	}
+	in.fail(diag.ShapeMismatch, opt.Span, "the inverse of "+layer.Name+" does not give back the shape of "+name).
+		Label("maps "+layer.Shape.Text()+" to "+gives.Text()).Also(at, is+below.Text()).Expected(below.Text()).Found(gives.Text()).Hint(hint)
+}
+
+func strideText(f Field) string {
+	if f.StrideH == f.StrideW {
+		return fmt.Sprint(f.StrideH)
+	}
+	return fmt.Sprintf("%dx%d", f.StrideH, f.StrideW)
+}
+
+func (in *instance) noInverse(layer *Layer, s *lang.Statement) {
+	p := layer.Pool
+	what, why := "max pooling", fmt.Sprintf("does not keep which of its %d inputs was the largest", p.KH*p.KW)
+	if layer.Kind == AveragePool {
+		what, why = "average pooling over windows that overlap", "an input belongs to several averages"
+	}
+	hint := fmt.Sprintf("drop %s", layer.Name)
+	if layer.Index > 1 {
+		if b := in.p.Layers[layer.Index-2]; b.F != nil && !b.F.Conn.Dense {
+			f := b.F.Conn.Field
+			f.StrideH, f.StrideW = f.StrideH*p.StrideH, f.StrideW*p.StrideW
+			hint += fmt.Sprintf(" and write `field %dx%d stride %s same` in %s, as the paper does", f.KH, f.KW, strideText(f), b.Name)
+		}
+	}
+	hint += fmt.Sprintf("; or `pool average %dx%d`", p.KH, p.KW)
+	in.fail(diag.NoInverse, layer.Span, in.rule.Name.Text+" needs an inverse of "+layer.Name+", and "+what+" has none").Label(why).
+		Also(in.learn.Rule.Span, "the rule in use").Also(s.Span, "asks for one of "+in.rangeText(s)).Hint(hint)
+}
+
+// feedback declares fixed random operators: B[l] like f[l], or B[l] from one layer to another.
+func (in *instance) feedback(s *lang.Statement, env scope) {
+	if s.Left.Kind != lang.IndexExpr {
+		in.fail(diag.BadDeclaration, s.Span, "feedback is declared for one layer").Hint("feedback B[l] like f[l]   for l in 2..last")
+		return
+	}
+	l, ok := in.index(s.Left.Args[0], env)
+	if !ok || l < 1 || l > in.last() {
+		return
+	}
+	layer := in.p.Layers[l-1]
+	m := &Map{Layer: layer, Weight: in.feedbackName(layer, s.Left.Name.Text), Fixed: true, Init: Init{Scheme: "glorot"}, Span: s.Span}
+	if s.Of != nil {
+		like := s.Of.Kind == lang.IndexExpr && s.Of.Name.Text == "f"
+		if like {
+			of, ok := in.index(s.Of.Args[0], env)
+			if !ok {
+				return
+			}
+			like = of == l
+		}
+		if !like {
+			in.fail(diag.BadDeclaration, s.Span, "feedback is like a layer of the same index").Hint(fmt.Sprintf("feedback %s like f[%s]", s.Left, in.indexText(l, env)))
+			return
+		}
+		m.Kind = FeedbackLike
+		if layer.F == nil {
+			m.Weight = "" // pooling: what comes back goes the way that it went forward
+		} else {
+			m.Conn = layer.F.Conn
+		}
+	} else {
+		from, ok := in.index(s.FromIndex, env)
+		to, ok2 := in.index(s.ToIndex, env)
+		if !ok || !ok2 || from < 1 || from > in.last() || to < 1 || to > in.last() {
+			return
+		}
+		if to != l {
+			in.fail(diag.BadDeclaration, s.Span, "direct feedback has the index of the layer that it goes to").Hint(fmt.Sprintf("feedback %s from %s to %s", s.Left, s.FromIndex, in.indexText(l, env)))
+			return
+		}
+		m.Kind, m.From, m.Conn = FeedbackDirect, from, connDense(in.p.Layers[from-1].Shape, layer.Shape)
+	}
+	m.WeightShape, _ = parameterShapes(m.Conn)
+	in.addMap(s.Left.Name, l, m)
+}
+
+// feedbackName is the tensor of a layer's feedback: LAYER.B for the first that the rule declares, LAYER.NAME for others.
+func (in *instance) feedbackName(layer *Layer, name string) string {
+	for _, s := range in.rule.Statements {
+		if s.Kind == lang.Feedback && s.Left.Kind == lang.IndexExpr {
+			if s.Left.Name.Text == name {
+				break
+			}
+			return layer.Name + "." + name
+		}
+	}
+	return layer.Name + ".B"
+}

@@ -1,0 +1,151 @@
+package lang
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"bnetc/lang/diag"
+)
+
+// A form is what a piece of text was read as: what people call it, an item that parses, and what may follow where it could have ended.
+type form struct{ name, example, follows string }
+
+var (
+	useForm       = form{"`use`", `use "common.bnet"`, "the next block"}
+	networkForm   = form{"the head of `network`", "network NAME { … }", "`{`"}
+	learnForm     = form{"the head of `learn`", "learn sdtp(noise = 0.1) { … }", "`(` or `{`"}
+	trainForm     = form{"the head of `train`", "train on mnist { … }", "`(` or `{`"}
+	ruleForm      = form{"the head of `rule`", "rule NAME(noise = 0.1) { … }", "`(` or `{`"}
+	measureForm   = form{"a measure", "measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last", "an operator or `for`"}
+	inputForm     = form{"an input", "input image 28x28x1", "the first layer"}
+	layerForm     = form{"a layer", "layer l1 = field 5x5 stride 2 -> 64, untied, tanh", "`,` and an option, or the next layer"}
+	optimizerForm = form{"an optimizer", "forward adam(lr = 1e-3)", "`(` or the next line"}
+	requireForm   = form{"a requirement", "require local", "the next line"}
+	settingForm   = form{"a setting", "batch 128  augment flip, crop(4)", "the next setting"}
+	inverseForm   = form{"an inverse", "inverse g[l] of f[l]   for l in 2..last", "`for` or the next statement"}
+	feedbackForm  = form{"a feedback declaration", "feedback B[l] like f[l]   for l in 2..last", "`for` or the next statement"}
+	minimizeForm  = form{"`minimize`", "minimize |f[l](h[l-1]) - target[l]|^2   over f[l]   for hidden l", "`for` or the next statement"}
+	descendForm   = form{"`descend`", "descend f[l] along outer(delta[l], h[l-1])   for every l", "an operator or `for`"}
+	equationForm  = form{"an equation", "target[l] = g[l+1](target[l+1])   for hidden l", "an operator or `for`"}
+)
+
+// syntax words participle's complaint for people: the found token, what was expected, and what to type instead. A piece in which the lexer
+// has found a mistake already has said enough.
+func (p *parser) syntax(err error, tokens piece, f form) {
+	var at participle.Error
+	if !errors.As(err, &at) {
+		panic("bug: " + err.Error())
+	}
+	whole := p.pieceSpan(tokens)
+	for _, bad := range p.bad {
+		if whole.Start <= bad.Start && bad.Start <= p.line(whole.End) {
+			return
+		}
+	}
+	i := 0
+	for i < len(tokens) && tokens[i].Pos.Offset < at.Position().Offset {
+		i++
+	}
+	found, where, message := "the end of "+f.name, after(p.src, tokens), f.name+" ends too early"
+	if i < len(tokens) {
+		found, where = quoted(tokens[i].Value), tokenSpan(p.src, tokens[i])
+		message = f.name + " does not go on with " + found
+	}
+	d := p.list.Error(diag.Syntax, where, message).Label("before this").Expected(expectation(err, tokens[:i], f)).Found(found).Hint(f.example)
+	if f == layerForm && i < len(tokens) && tokens[i].Type == symbol["Ident"] && expectation(err, tokens[:i], f) == f.follows {
+		d.Hint(p.src.Text[whole.Start:after(p.src, tokens[:i]).End] + ", " + p.src.Text[where.Start:whole.End])
+	}
+	for _, t := range tokens[max(0, i-1):min(i+1, len(tokens))] {
+		if near := diag.Nearest(t.Value, keywords); t.Type == symbol["Ident"] && near != "" && near != t.Value {
+			d.Hint("did you mean " + quoted(near) + "?")
+		}
+	}
+}
+
+// line is the offset of the end of a line.
+func (p *parser) line(offset int) int {
+	if i := strings.IndexByte(p.src.Text[offset:], '\n'); i >= 0 {
+		return offset + i
+	}
+	return len(p.src.Text)
+}
+
+// keywords are the words inside items that a user may have misspelt.
+var keywords = []string{"image", "on", "of", "like", "from", "to", "over", "along", "for", "hidden", "every", "in"}
+
+// expectations words what participle expects, by the first symbol of its grammar.
+var expectations = []struct{ symbol, words string }{
+	{`(("like"`, "`like` or `from`"},
+	{"<number>", "a number"},
+	{"GDims", "dimensions, such as 28x28x1, or a number"},
+	{"GName", "a name"},
+	{"GConnect", "`all`, `field`, `pool`, `flatten` or `dropout`"},
+	{"GOption", "an option, such as `tanh` or `untied`"},
+	{"GString", "a file's name in quotes"},
+	{"GArg", "an argument, such as `lr = 1e-3`"},
+	{"GLiteral", "a value"},
+}
+
+var firstSymbol = regexp.MustCompile(`\(expected (.*)\)$`)
+
+func expectation(err error, before piece, f form) string {
+	var u *unexpected
+	if errors.As(err, &u) {
+		return u.expected
+	}
+	m := firstSymbol.FindStringSubmatch(err.Error())
+	if m == nil {
+		return f.follows
+	}
+	if word, _, ok := strings.Cut(strings.TrimPrefix(m[1], `"`), `"`); ok && strings.HasPrefix(m[1], `"`) {
+		return quoted(word)
+	}
+	if m[1] == "<number>" && len(before) > 0 && before[len(before)-1].Value != "->" {
+		return "a value" // a number, as the first of what a value may be
+	}
+	for _, e := range expectations {
+		if strings.HasPrefix(m[1], e.symbol) {
+			return e.words
+		}
+	}
+	return ""
+}
+
+// unexpected is a mistake in an expression, with what was expected in words.
+type unexpected struct {
+	token    lexer.Token
+	expected string
+}
+
+func wrong(t *lexer.Token, expected string) error { return &unexpected{token: *t, expected: expected} }
+
+func (u *unexpected) Error() string            { return "expected " + u.expected }
+func (u *unexpected) Message() string          { return u.Error() }
+func (u *unexpected) Position() lexer.Position { return u.token.Pos }
+
+var _ participle.Error = (*unexpected)(nil)
+
+// unknownItem reports a word that begins no item of a block.
+func (p *parser) unknownItem(it piece, where string, words ...string) {
+	word := it[0].Value
+	p.list.Error(diag.UnknownStatement, tokenSpan(p.src, it[0]), "nothing in "+where+" begins with "+quoted(word)).
+		Expected(alternatives(words)).Found(quoted(word)).Nearest(word, words, "")
+}
+
+func alternatives(words []string) string {
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(quoted(w))
+	}
+	return b.String()
+}
