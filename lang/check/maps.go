@@ -27,8 +27,7 @@ func (in *instance) inverse(s *lang.Statement, env scope) {
 	layer := in.p.Layers[l-1]
 	m := in.inverseMap(layer, s)
 	if m == nil {
-		in.failed = true
-		return
+		m = &Map{Kind: InverseMap, Layer: layer, Span: s.Span} // so that its uses are not mistakes too
 	}
 	m.Fixed = s.Fixed
 	if in.addMap(s.Left.Name, l, m) {
@@ -87,18 +86,13 @@ func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 	top := layer.Shape
 	if layer.Aux != nil {
 		top = Shape{1, 1, top.Units() + layer.Aux.Units}
-		if how == "field" || how == "mirrored" && !layer.F.Conn.Dense {
-			at := layer.Span
-			if opt != nil {
-				at = opt.Span
-			}
-			in.fail(diag.BadInverse, at, "the inverse of an output with auxiliary units sees all of it").Hint("inverse all")
-			return nil
-		}
 	}
 	switch {
-	case how == "all" || how == "mirrored" && layer.F.Conn.Dense:
-		m.Conn = connDense(top, below)
+	case how == "all" || how == "mirrored" && (layer.F.Conn.Dense || layer.Aux != nil):
+		m.Conn = connDense(top, below) // auxiliary units see all of the layer below
+	case layer.Aux != nil && how == "field":
+		in.fail(diag.BadInverse, opt.Span, "the inverse of an output with auxiliary units sees all of it").Hint("inverse all")
+		return nil
 	case how == "mirrored":
 		m.Conn, m.Transposed = layer.F.Conn, true
 	default: // field
