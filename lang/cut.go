@@ -78,8 +78,9 @@ type block struct {
 }
 
 // cutBlocks divides a file at its top-level words. A word at brace depth 0 begins a block, and so does one that begins a line inside an unclosed block.
-func cutBlocks(src *diag.File, code piece, l *diag.List) []block {
+func (p *parser) cutBlocks() []block {
 	var blocks []block
+	code := p.code
 	for i := 0; i < len(code); {
 		t := code[i]
 		if !topWords[t.Value] {
@@ -87,72 +88,55 @@ func cutBlocks(src *diag.File, code piece, l *diag.List) []block {
 			for j < len(code) && !topWords[code[j].Value] {
 				j++
 			}
-			unknownBlock(src, code[i:j], l)
+			p.unknownBlock(code[i:j])
 			i = j
 			continue
 		}
-		b, next := cutBlock(src, code, i, l)
+		b, next := p.cutBlock(code, i)
 		blocks = append(blocks, b)
 		i = next
 	}
 	return blocks
 }
 
-func unknownBlock(src *diag.File, p piece, l *diag.List) {
-	word := p[0].Value
-	l.Error(diag.UnknownBlock, tokenSpan(src, p[0]), "a file holds blocks, and "+quoted(word)+" begins none").
+func (p *parser) unknownBlock(it piece) {
+	word := it[0].Value
+	p.list.Error(diag.UnknownBlock, tokenSpan(p.src, it[0]), "a file holds blocks, and "+quoted(word)+" begins none").
 		Expected(alternatives(topWordList)).Found(quoted(word)).Nearest(word, topWordList, "")
 }
 
-// cutBlock takes the block that begins at code[i].
-func cutBlock(src *diag.File, code []lexer.Token, i int, l *diag.List) (block, int) {
+// cutBlock takes the block that begins at code[i], and tells where the next may begin.
+func (p *parser) cutBlock(code piece, i int) (block, int) {
 	b := block{word: code[i].Value}
 	j := i + 1
-	depth := 0
-	for j < len(code) && !(depth == 0 && (code[j].Value == "{" || topWords[code[j].Value] && startsLine(src, code[j]))) {
+	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && startsLine(p.src, code[j])) {
 		j++
 	}
+	b.head, b.all = code[i:j], code[i:j]
 	if b.word == "use" || b.word == "measure" {
-		b.head, b.all = code[i:j], code[i:j]
 		return b, j
 	}
-	b.head = code[i:j]
 	if j == len(code) || code[j].Value != "{" {
-		b.all = code[i:j]
-		l.Error(diag.MissingBlock, after(src, b.head), quoted(b.word)+" needs a block in braces").Label("here").Expected("`{`").Hint(headForms[b.word].example)
+		if !p.spoiled(p.pieceSpan(b.all)) {
+			p.list.Error(diag.MissingBlock, after(p.src, b.head), quoted(b.word)+" needs a block in braces").Label("here").Expected("`{`").Hint(headForms[b.word].example)
+		}
 		return b, j
 	}
 	b.braces = true
-	open := j
-	j++
-	depth = 1
-	first := j
-	for j < len(code) {
-		switch code[j].Value {
-		case "{":
-			depth++
-		case "}":
-			depth--
-		}
-		if depth == 0 {
-			break
-		}
-		if topWords[code[j].Value] && startsLine(src, code[j]) && column(src, code[j]) == 1 {
-			break
-		}
+	open, first := code[j], j+1
+	for j = first; j < len(code) && code[j].Value != "}" && !(topWords[code[j].Value] && column(p.src, code[j]) == 1); {
 		j++
 	}
-	b.closed = j < len(code) && code[j].Value == "}"
-	if !b.closed {
-		l.Error(diag.UnclosedBlock, tokenSpan(src, code[open]), "the block of "+quoted(b.word)+" is not closed").Label("opened here").Expected("`}`").Hint("add `}` behind the last line of the block")
-	}
 	b.items = cutItems(b.word, code[first:j])
-	end := j
+	b.closed = j < len(code) && code[j].Value == "}"
 	if b.closed {
-		end++
+		j++
 	}
-	b.all = code[i:end]
-	return b, end
+	b.all = code[i:j]
+	if !b.closed && !p.spoiled(p.pieceSpan(b.all)) {
+		p.list.Error(diag.UnclosedBlock, tokenSpan(p.src, open), "the block of "+quoted(b.word)+" is not closed").Label("opened here").Expected("`}`").Hint("add `}` behind the last line of the block")
+	}
+	return b, j
 }
 
 func startsLine(src *diag.File, t lexer.Token) bool {

@@ -3,6 +3,7 @@ package lang
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/participle/v2"
@@ -41,10 +42,8 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 		panic("bug: " + err.Error())
 	}
 	whole := p.pieceSpan(tokens)
-	for _, bad := range p.bad {
-		if whole.Start <= bad.Start && bad.Start <= p.line(whole.End) {
-			return
-		}
+	if p.spoiled(whole) {
+		return
 	}
 	i := 0
 	for i < len(tokens) && tokens[i].Pos.Offset < at.Position().Offset {
@@ -66,12 +65,13 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	}
 }
 
-// line is the offset of the end of a line.
-func (p *parser) line(offset int) int {
-	if i := strings.IndexByte(p.src.Text[offset:], '\n'); i >= 0 {
-		return offset + i
+// spoiled tells whether the lexer has found a mistake in a span, or behind it on its last line.
+func (p *parser) spoiled(at diag.Span) bool {
+	end := len(p.src.Text)
+	if i := strings.IndexByte(p.src.Text[at.End:], '\n'); i >= 0 {
+		end = at.End + i
 	}
-	return len(p.src.Text)
+	return slices.ContainsFunc(p.bad, func(bad diag.Span) bool { return at.Start <= bad.Start && bad.Start <= end })
 }
 
 // keywords are the words inside items that a user may have misspelt.

@@ -17,7 +17,7 @@ func Parse(src *diag.File, l *diag.List) *File {
 	p := &parser{src: src, list: l, file: &File{Source: src}}
 	before := l.Len()
 	p.code, p.file.Comments, p.bad = lexed(src, l)
-	for _, b := range cutBlocks(src, p.code, l) {
+	for _, b := range p.cutBlocks() {
 		if block := p.block(b); block != nil {
 			p.file.Blocks = append(p.file.Blocks, block)
 		}

@@ -82,3 +82,15 @@ func read(t testing.TB, file string) *txtar.Archive {
 func find(a *txtar.Archive, section string) int {
 	return slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == section })
 }
+
+// File compares got with a whole file; under -update it writes it.
+func File(t testing.TB, file, got string) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if *update && string(old) != got {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o666))
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, string(old), got, "%s: if the change is meant, make golden, and read the diff", file)
+}

@@ -14,7 +14,8 @@ type operator struct {
 	op       Op
 	m        *Map
 	layer    int
-	index    string // of the layer, as written
+	index    string     // of the layer, as written
+	missing  *lang.Expr // the map, where no declaration covers this layer
 	from, to Space
 }
 
@@ -33,6 +34,9 @@ func (in *instance) call(e *lang.Expr, env scope, want *place) *Expr {
 	}
 	if x.Space != o.from {
 		in.wrongArgument(e, o, x, env, want)
+		return nil
+	}
+	if !in.present(o, env) {
 		return nil
 	}
 	return &Expr{Op: o.op, Args: []*Expr{x}, Layer: o.layer, Map: o.m, Space: o.to, Span: e.Span, Fn: e.Fn.Span, Index: o.index}
@@ -97,10 +101,13 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 		o = in.forwardOperator(l)
 	case family != nil && family[l] != nil:
 		o = in.declaredOperator(family[l], l)
-	case family != nil:
+	case family != nil && (l < 1 || l > in.last()):
 		in.missingCase(e, n, l, env)
 		return o, false
-	case in.values[n] != nil:
+	case family != nil:
+		o = in.declaredOperator(anyOf(family), l)
+		o.missing = e
+	case in.values[n] != nil || n == "h" || n == "a":
 		in.fail(diag.NotAMap, e.Span, quote(e.String())+" is a value, not a map").Expected("f[l], an inverse, or feedback").Found(quote(e.String()))
 		return o, false
 	default:
@@ -110,6 +117,17 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 	o.index = e.Args[0].Span.Text()
 	return o, true
 }
+
+// present tells whether an operator is declared for its layer, and reports it where it is not.
+func (in *instance) present(o operator, env scope) bool {
+	if o.missing != nil {
+		in.missingCase(o.missing, o.missing.Name.Text, o.layer, env)
+	}
+	return o.missing == nil
+}
+
+// anyOf is the member of a family for the lowest layer: all of them connect the same spaces.
+func anyOf(family map[int]*Map) *Map { return family[slices.Min(slices.Collect(maps.Keys(family)))] }
 
 func (in *instance) forwardOperator(l int) operator {
 	return operator{op: Apply, m: in.p.Layers[l-1].F, layer: l, from: spaceBelow(l), to: in.p.activity(l)}
@@ -208,7 +226,7 @@ func (in *instance) elementwise(e *lang.Expr, env scope, want *place) *Expr {
 
 func (in *instance) weights(e *lang.Expr, env scope) *Expr {
 	o, ok := in.operator(e.Args[0], env)
-	if !ok {
+	if !ok || !in.present(o, env) {
 		return nil
 	}
 	if o.m == nil || o.m.Exact || o.op != Apply && o.op != Operate {

@@ -180,7 +180,9 @@ func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 // solve checks an equation for its layer and appends it to the program's values.
 func (in *instance) solve(name string, d *definition) {
 	d.state = underWay
-	env := in.scopeOf(d)
+	outer, env := in.env, in.scopeOf(d)
+	in.env = env
+	defer func() { in.env = outer }()
 	var want *place
 	if d.layer >= 0 {
 		want = &place{in.p.activity(d.layer), d.stmt.Left.Span, d.stmt.Left.String() + " lives in "}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bnetc/lang"
@@ -31,7 +32,7 @@ func (in *instance) goal(s *lang.Statement, env scope) {
 		return // nothing to train: pooling
 	}
 	o, ok := in.mapAtLayer(s.Left, env)
-	if !ok || o.m.Exact {
+	if !ok || !in.present(o, env) || o.m.Exact {
 		return
 	}
 	if o.m.Fixed {
@@ -126,7 +127,7 @@ func (in *instance) neverTrainedInverse(m *Map) {
 	}
 	d := in.list.Warn(diag.NeverTrained, m.Span, m.Name+" keeps its random initial weights").Label("declares " + names(declared))
 	if used := in.firstUse(m); used != nil {
-		d.Also(used.Fn, "uses "+m.Name)
+		d.Also(used.Fn, "uses "+m.Name+in.boundAt(used))
 	}
 	hint := "minimize … over " + m.Name + " trains it"
 	for _, s := range in.rule.Statements {
@@ -146,6 +147,19 @@ func (in *instance) neverTrainedInverse(m *Map) {
 		index = "last"
 	}
 	d.Hint(fmt.Sprintf("%s; if it is meant to stay random, say so: `fixed inverse %s[%s] of f[%s]`", hint, family, index, index))
+}
+
+// boundAt says for which value of a statement's variable an expression names its layer: " for l = l3".
+func (in *instance) boundAt(e *Expr) string {
+	name, offset := e.Index, 0
+	if i := strings.IndexAny(e.Index, "+-"); i > 0 {
+		name = strings.TrimSpace(e.Index[:i])
+		offset, _ = strconv.Atoi(strings.ReplaceAll(e.Index[i:], " ", ""))
+	}
+	if _, layer := in.layerAt[name]; layer || name == "last" || name == "" || name[0] >= '0' && name[0] <= '9' {
+		return ""
+	}
+	return " for " + name + " = " + in.p.LayerName(e.Layer-offset)
 }
 
 func (in *instance) declaration(m *Map) *lang.Statement {

@@ -20,6 +20,9 @@ type instance struct {
 	params map[string]bool
 	drawn  map[int]int // the draws of noise, by place in the text
 	failed bool
+
+	env   scope                   // of the statement being instantiated
+	wrong map[*lang.Statement]int // the first layer for which a statement is wrong: what is wrong for the next ones has been said
 }
 
 // A definition is an equation for one layer.
@@ -52,8 +55,14 @@ func (in *instance) last() int { return len(in.p.Layers) }
 
 // each calls do for every layer that a statement's for clause covers, with its variable bound; once, with none, where it has no clause.
 func (in *instance) each(s *lang.Statement, do func(env scope)) {
+	outer := in.env
+	defer func() { in.env = outer }()
+	with := func(env scope) {
+		in.env = env
+		do(env)
+	}
 	if s.For == nil {
-		do(scope{stmt: s})
+		with(scope{stmt: s})
 		return
 	}
 	from, to := 1, in.last()
@@ -69,7 +78,7 @@ func (in *instance) each(s *lang.Statement, do func(env scope)) {
 		}
 	}
 	for l := max(0, from); l <= min(to, in.last()); l++ {
-		do(scope{name: s.For.Var.Text, layer: l, bound: true, stmt: s})
+		with(scope{name: s.For.Var.Text, layer: l, bound: true, stmt: s})
 	}
 }
 
@@ -159,8 +168,15 @@ func (in *instance) indexText(l int, env scope) string {
 	return fmt.Sprintf("%s%+d", env.name, l-env.layer)
 }
 
+// fail reports what is wrong with a rule; of a statement that is wrong for several layers, for the first of them.
 func (in *instance) fail(code diag.Code, at diag.Span, message string) *diag.Diagnostic {
 	in.failed = true
+	if s := in.env.stmt; s != nil {
+		if first, ok := in.wrong[s]; ok && first != in.env.layer {
+			return &diag.Diagnostic{}
+		}
+		in.wrong[s] = in.env.layer
+	}
 	return in.list.Error(code, at, message)
 }
 

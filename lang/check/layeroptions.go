@@ -91,12 +91,14 @@ func (c *checker) inverseOption(opt *lang.Option) *lang.Option {
 func (c *checker) aux(opt *lang.Option, d *lang.Layer, last bool) *Aux {
 	if !last {
 		c.wrong(diag.AuxNotOutput, opt.Span, "only the output has auxiliary units").Also(d.Name.Span, "is not the output").Hint("move it to the output")
-	}
-	if opt.Units == nil || opt.Units.Value < 1 {
-		c.wrong(diag.BadAux, opt.Span, "`aux` needs a number of auxiliary units").Hint("aux 512 tanh")
 		return nil
 	}
-	a := &Aux{Units: int(opt.Units.Value), Function: c.hiddenFunction()}
+	a := &Aux{Units: 1, Function: c.hiddenFunction()}
+	if opt.Units == nil || opt.Units.Value < 1 {
+		c.wrong(diag.BadAux, opt.Span, "`aux` needs a number of auxiliary units").Hint("aux 512 tanh")
+	} else {
+		a.Units = int(opt.Units.Value)
+	}
 	if opt.Of != nil {
 		a.Function = c.function(opt.Of, false)
 	}

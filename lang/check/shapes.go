@@ -80,7 +80,7 @@ func (c *checker) dropoutShape(d *lang.Layer, in Shape) (Connectivity, Shape, bo
 func (c *checker) window(k *lang.Connection) (w Field, ok bool) {
 	w = Field{StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}
 	if k.Size == nil {
-		c.wrong(diag.MissingSize, k.Span, "a "+k.Word.Text+" needs its height and width").Hint(k.Span.Text() + " 3x3")
+		c.wrong(diag.MissingSize, k.Span, "a "+k.Word.Text+" needs its height and width").Hint(k.Word.Text + " 3x3" + k.Span.Text()[len(k.Word.Text):])
 		return w, false
 	}
 	ok = true

@@ -1,7 +1,7 @@
 package diag
 
 // A Code names a kind of mistake: "field-too-large". It is also its anchor in docs/diagnostics.md and the name of its golden file,
-// lang/check/testdata/diag/CODE.txtar. The constants below are the one list of them; a test holds the golden files and the page to it.
+// testdata/diag/CODE.txtar. The constants below are the one list of them; a test holds the golden files and the page to it.
 type Code string
 
 // Text.

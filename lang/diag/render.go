@@ -131,7 +131,7 @@ func (d *Diagnostic) source(b *strings.Builder) {
 			fmt.Fprintf(b, "  %s ── %s\n", pad, f.Name)
 		}
 		list := marks[f]
-		slices.SortStableFunc(list, func(a, b mark) int { return a.line - b.line })
+		slices.SortStableFunc(list, func(a, b mark) int { return a.Span.Start - b.Span.Start })
 		last := 0
 		for _, m := range list {
 			if m.line != last {
