@@ -63,7 +63,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	begin := time.Now()
 	j, err := compile(p, c.Program, c.aim)
 	if err != nil {
 		return err
@@ -72,16 +72,17 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b, plan, err := j.open(ctx)
+	b, err := j.build(ctx)
 	if err != nil {
 		return err
 	}
+	plan := b.plan
 	m, err := runtime.Prepare(ctx, runnable(p, plan, j.target.aim(c.place)), b, rand.New(rand.NewPCG(1, 2)).Float32)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	r := benchResult{Batch: plan.Batch, Threads: 1, Target: j.target.name, Device: d.name, PeakBytes: compiler.MemoryOf(plan).Peak(), BuildMS: ms(time.Since(start))}
+	r := benchResult{Batch: plan.Batch, Threads: 1, Target: j.target.name, Device: d.name, PeakBytes: compiler.MemoryOf(plan).Peak(), BuildMS: ms(time.Since(begin))}
 	if threads, ok := m.Machine.(interface{ Threads() int }); ok {
 		r.Threads = threads.Threads()
 	}

@@ -40,33 +40,22 @@ func (c *evalCmd) Run(ctx context.Context) error {
 	if c.Params == "" && !runtime.IsRun(c.Program) {
 		return usage{fmt.Sprintf("%s is no run folder and holds no trained parameters; name a file of them with --params", c.Program)}
 	}
-	j, err := compile(p, c.Program, c.aim)
-	if err != nil {
-		return err
-	}
-	if _, err := j.fit(); err != nil {
-		return err
-	}
-	data, err := openData(p, c.Data)
-	if err != nil {
-		return err
-	}
-	b, plan, err := j.open(ctx)
+	s, err := start(ctx, p, c.Program, c.aim, c.Data)
 	if err != nil {
 		return err
 	}
 	load := func(m backend.Machine) error {
 		if c.Params != "" {
-			return runtime.LoadParams(c.Params, plan, m)
+			return runtime.LoadParams(c.Params, s.built.plan, m)
 		}
-		return runtime.LoadBest(c.Program, plan, m)
+		return runtime.LoadBest(c.Program, s.built.plan, m)
 	}
-	got, err := runtime.Evaluate(ctx, runnable(p, plan, j.target.aim(c.place)), b, load, split{data.Train}, split{data.Test})
+	got, err := runtime.Evaluate(ctx, s.runnable(), s.built, load, split{s.data.Train}, split{s.data.Test})
 	if err != nil {
 		return err
 	}
-	reportDamage("training", data.Train)
-	reportDamage("test", data.Test)
+	reportDamage("training", s.data.Train)
+	reportDamage("test", s.data.Test)
 	train, test := got[0], got[1]
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(evalResult{train.Error, test.Error, train.Loss, test.Loss, train, test})

@@ -78,33 +78,42 @@ func (j *job) fit() (device, error) {
 	}
 }
 
-// open gives the backend and the plan to run: from the bundle where there is one, else what was compiled.
-func (j *job) open(ctx context.Context) (backend.Backend, *kernel.Plan, error) {
-	b := j.target.backend(j.at)
-	keeper, ok := b.(backend.Keeper)
-	if j.bundle == nil || !ok {
-		return b, j.made.Plan, nil
+// build gives a machine for the plan to run: the bundle's where there is one, else what was compiled.
+func (j *job) build(ctx context.Context) (*built, error) {
+	b, plan := j.target.backend(j.at), j.made.Plan
+	var m backend.Machine
+	var err error
+	if keeper, ok := b.(backend.Keeper); ok && j.bundle != nil {
+		m, plan, err = keeper.Open(ctx, filepath.Join(j.bundle.dir, j.target.name))
+	} else {
+		m, err = b.Build(ctx, plan)
 	}
-	m, plan, err := keeper.Open(ctx, filepath.Join(j.bundle.dir, j.target.name))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &opened{b, plan, m}, plan, nil
+	return &built{b, plan, m}, nil
 }
 
-// opened is a backend that has one plan's machine ready.
-type opened struct {
+// built is a backend that has one plan's machine ready.
+type built struct {
 	backend.Backend
 	plan    *kernel.Plan
 	machine backend.Machine
 }
 
-// Build gives the ready machine for its plan, once; other plans are built.
-func (o *opened) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
-	if p == o.plan && o.machine != nil {
-		m := o.machine
-		o.machine = nil
+// Build gives the ready machine for its plan, once; other plans are built now.
+func (b *built) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
+	if p == b.plan && b.machine != nil {
+		m := b.machine
+		b.machine = nil
 		return m, nil
 	}
-	return o.Backend.Build(ctx, p)
+	return b.Backend.Build(ctx, p)
+}
+
+// drop closes a machine that nobody asked for.
+func (b *built) drop() {
+	if b != nil && b.machine != nil {
+		b.machine.Close()
+	}
 }

@@ -75,30 +75,18 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := compile(p, c.Program, c.aim)
-	if err != nil {
-		return err
-	}
-	d, err := j.fit()
-	if err != nil {
-		return err
-	}
-	data, err := openData(p, c.Data)
-	if err != nil {
-		return err
-	}
-	backend, plan, err := j.open(ctx)
+	s, err := start(ctx, p, c.Program, c.aim, c.Data)
 	if err != nil {
 		return err
 	}
 	log := newProgress(os.Stderr)
-	result, err := runtime.Train(ctx, runnable(p, plan, j.target.aim(c.place)), runtime.Options{
-		Backend: backend, Target: j.target.name, Device: d.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: c.Steps, Resume: c.Resume != "",
-		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{data.Train}, Test: split{data.Test}, Log: log,
+	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{
+		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: c.Steps, Resume: c.Resume != "",
+		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{s.data.Train}, Test: split{s.data.Test}, Log: log,
 	})
 	log.end()
-	reportDamage("training", data.Train)
-	reportDamage("test", data.Test)
+	reportDamage("training", s.data.Train)
+	reportDamage("test", s.data.Test)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"bnetc/dataset"
+	"bnetc/lang/check"
+	"bnetc/runtime"
+)
+
+// start compiles a program and builds its machine while its data is read, which takes as long. What the machine lacks is said before what the data lacks.
+func start(ctx context.Context, p *check.Program, path string, to aim, folder string) (*started, error) {
+	type opened struct {
+		data *dataset.Data
+		err  error
+	}
+	reading := make(chan opened, 1)
+	go func() {
+		data, err := openData(p, folder)
+		reading <- opened{data, err}
+	}()
+	j, err := compile(p, path, to)
+	if err != nil {
+		return nil, err
+	}
+	s := &started{job: j}
+	if s.device, err = j.fit(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var building sync.WaitGroup
+	building.Go(func() { s.built, err = j.build(ctx) })
+	read := <-reading
+	if read.err != nil {
+		cancel()
+	}
+	building.Wait()
+	if read.err != nil {
+		s.built.drop()
+		return nil, read.err
+	}
+	s.data = read.data
+	return s, err
+}
+
+// A started job has all it needs.
+type started struct {
+	*job
+	device device
+	built  *built
+	data   *dataset.Data
+}
+
+// runnable is what the runtime needs to know of it.
+func (s *started) runnable() *runtime.Program {
+	return runnable(s.program, s.built.plan, s.target.aim(s.at))
+}
