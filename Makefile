@@ -1,17 +1,16 @@
 # What a contributor can do; each line also works by hand.
 
-.PHONY: setup build test golden fuzz bench lint digits
+.PHONY: build digits test golden race fuzz bench lint
 
-setup:    ## install what the tests need on Debian or Ubuntu (asks for nothing that is there)
+build:    ## the command, ./bnetc; installs Go and gcc on Debian or Ubuntu where they are missing
 	sh ./setup.sh
-
-build:    ## the command, ./bnetc
 	go build -o bnetc ./cmd/bnetc
 
-digits: setup build ## the main job: train the first example on drawn digits
+digits: build ## the main job: train the first example on drawn digits
 	./bnetc run examples/digits_sdtp.bnet --out runs/digits
 
-test: setup ## all tests
+test:     ## all tests; installs what those of Vulkan use on Debian or Ubuntu where it is missing
+	sh ./setup.sh tests
 	go vet ./...
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go test ./...
