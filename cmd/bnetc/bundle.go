@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bnetc/backend"
 	"bnetc/compiler"
@@ -28,9 +30,14 @@ type bundle struct {
 
 const bundleManifest = "bundle.json"
 
+// loweredHash leaves away the lines of source that the text names: a bundle's copy of the program has others.
 func loweredHash(c *compiler.Compilation) string {
-	sum := sha256.Sum256([]byte(c.Stages[0].Text))
-	return hex.EncodeToString(sum[:])
+	sum := sha256.New()
+	for line := range strings.Lines(c.Stages[0].Text) {
+		text, _, _ := strings.Cut(line, " # ")
+		io.WriteString(sum, strings.TrimSpace(text)+"\n")
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // openBundle reads a bundle's manifest; nil where the path is a file or a run folder.
