@@ -1,6 +1,7 @@
 package compiler_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand"
@@ -207,3 +208,44 @@ func TestPassesPreserve(t *testing.T) {
 		})
 	}
 }
+
+// holdLevels compiles the program that bytes make, if the language takes it, and holds its kernels against its equations.
+func holdLevels(t *testing.T, data []byte) {
+	t.Helper()
+	p, target := programs.Random(data)
+	checked, err := p.Check()
+	if err != nil {
+		return // the language refuses it
+	}
+	c, err := p.Compile(target)
+	require.NoError(t, err)
+	program, err := tensor.Parse(c.Stages[1].Text) // differentiated
+	require.NoError(t, err)
+	runs := newTrial(program, programs.Settings(checked, 1), 1)
+	want := runs.onKernels(t, c)
+	for _, v := range want {
+		if slices.ContainsFunc(v, func(x float64) bool { return math.IsNaN(x) || math.Abs(x) > 1e30 }) {
+			return // it diverges
+		}
+	}
+	sameParams(t, want, runs.onTensors(t, program), 1e-9, fmt.Sprintf("%+v\n%s", target, p.Text))
+}
+
+// Whatever network, rule and target the bytes make: if the language takes it, it compiles, and its kernels compute what its equations say.
+func FuzzLevels(f *testing.F) {
+	for _, p := range programs.All() {
+		f.Add([]byte(p.Text))
+	}
+	f.Fuzz(holdLevels)
+}
+
+// The same for programs drawn at random.
+func TestRandomPrograms(t *testing.T) {
+	for seed := range int64(*random) {
+		data := make([]byte, 100)
+		rand.New(rand.NewSource(seed)).Read(data)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); holdLevels(t, data) })
+	}
+}
+
+var random = flag.Int("random", 200, "how many programs TestRandomPrograms draws")

@@ -6,7 +6,7 @@ import (
 )
 
 // relation is the one place where a layer's connectivity becomes loops. Dense layers keep the shapes of images, so that
-// activities never need reshaping; axes that walk memory together are merged when kernels are made (flat.go).
+// activities never need reshaping; their axes are merged when kernels are made (flat).
 func relation(c check.Connectivity) *ir.Relation {
 	if !c.Dense {
 		f := c.Field
@@ -51,7 +51,7 @@ func window(in, out check.Shape, f check.Field) *ir.Relation {
 	}
 	return compact(&ir.Relation{
 		Axes:     []ir.Axis{{Name: "y", Extent: out.H}, {Name: "x", Extent: out.W}, {Name: "c", Extent: out.C}, {Name: "ky", Extent: f.KH}, {Name: "kx", Extent: f.KW}},
-		OutShape: dims(out), InShape: dims(in), WShape: []int{1},
+		OutShape: []int{out.H, out.W, out.C}, InShape: []int{in.H, in.W, in.C}, WShape: []int{1},
 		Out: []ir.Index{at(0, y, 1), at(0, x, 1), at(0, c, 1)},
 		In:  []ir.Index{at(-f.PadTop, y, f.StrideH, ky, 1), at(-f.PadLeft, x, f.StrideW, kx, 1), at(0, c, 1)},
 		W:   []ir.Index{at(0)},

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 
 	"bnetc/ir"
 	"bnetc/ir/kernel"
@@ -31,8 +32,21 @@ func (b *builder) row(f *fusion, g *group) error {
 
 // A stage is a run of a group's nodes that share a loop over units (or, with an empty shape, have none).
 type stage struct {
-	shape []int
-	nodes []*tensor.Node
+	shape  []int
+	nodes  []*tensor.Node
+	places bool // a node needs the position along each dimension, not the unit's number alone
+}
+
+// random tells whether the stage draws numbers: it walks units by fours then, without their dimensions.
+func (s *stage) random() bool {
+	return slices.ContainsFunc(s.nodes, func(n *tensor.Node) bool { return n.Op == tensor.Random })
+}
+
+// readsPlaces tells whether a node needs the position along each dimension: for a window, or to find a channel's bias.
+func readsPlaces(n *tensor.Node) bool {
+	return windowed(n) || slices.ContainsFunc(n.Args, func(a *tensor.Node) bool {
+		return a.Type.Units() > 1 && a.Type.Units() < units(loopShape(n))
+	})
 }
 
 // loopShape is the units that computing a node walks over: a reduction walks its operand's, a window's the tensor that its relation writes.
@@ -79,7 +93,7 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 		}
 		place := -1
 		for i := earliest; i < len(all); i++ {
-			if sameShape(all[i].shape, loopShape(n)) && !(n.Op == tensor.Random && n.Kind != 0) {
+			if sameShape(all[i].shape, loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && readsPlaces(n)) {
 				place = i
 				break
 			}
@@ -89,6 +103,7 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 			place = len(all) - 1
 		}
 		all[place].nodes = append(all[place].nodes, n)
+		all[place].places = all[place].places || readsPlaces(n)
 		of[n] = place
 	}
 	return all
@@ -116,10 +131,8 @@ func (b *builder) storeSample(n *tensor.Node, name string) kernel.Stmt {
 // overUnits computes a stage's values in one loop over units; random numbers come four units at a time.
 func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []kernel.Stmt {
 	var before, after []kernel.Stmt
-	random := false
 	sums := element{b: b, vars: vars}
 	for _, n := range s.nodes {
-		random = random || n.Op == tensor.Random
 		if n.Op == tensor.Reduce && !windowed(n) {
 			name := sums.define(n)
 			switch n.Kind {
@@ -175,7 +188,7 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 		return body
 	}
 	var body []kernel.Stmt
-	if !random {
+	if !s.random() {
 		body = nest(loops, one(dims, nil))
 	} else {
 		body = b.inFours(s, one)
