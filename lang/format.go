@@ -26,33 +26,41 @@ func Format(src *diag.File, l *diag.List) (text string, ok bool) {
 // else before what follows it.
 func (f *File) String() string {
 	p := &printer{comments: slices.Clone(f.Comments)}
+	kind := braces
 	for i, b := range f.Blocks {
-		at := b.Where()
-		_, use := b.(*Use)
-		if i > 0 && !(use && isUse(f.Blocks[i-1]) && !p.gap(at)) {
+		before, at := kind, b.Where()
+		var cells []string
+		switch b := b.(type) {
+		case *Use:
+			kind, cells = use, []string{`use "` + b.Path.Text + `"`}
+		case *Measure:
+			kind, cells = measure, statementCells(&b.Equation)
+			cells[0] = "measure " + cells[0]
+		default:
+			kind = braces
+		}
+		if i > 0 && (kind == braces || kind != before || p.gap(at)) {
 			p.blank()
 		}
-		if use {
-			p.item(0, at, `use "`+b.(*Use).Path.Text+`"`)
-			continue
+		if kind == braces {
+			p.block(b, at)
+		} else {
+			p.item(int(kind), at, cells...)
 		}
-		if m, ok := b.(*Measure); ok {
-			s := m.Equation
-			s.Span = at
-			c := statementCells(&s)
-			c[0] = "measure " + c[0]
-			p.item(0, at, c...)
-			p.flush()
-			continue
-		}
-		p.block(b, at)
 	}
 	p.flush()
 	p.leading(f.Source, 1<<62)
 	return p.b.String()
 }
 
-func isUse(b Block) bool { _, ok := b.(*Use); return ok }
+// A blockKind says how a block is laid out: with braces, or on a line, by itself or with others of its kind.
+type blockKind int
+
+const (
+	braces blockKind = iota
+	use
+	measure
+)
 
 // block prints what has braces.
 func (p *printer) block(b Block, at diag.Span) {
@@ -81,6 +89,10 @@ func (p *printer) block(b Block, at diag.Span) {
 			return
 		}
 	}
+	if empty(b) && !p.commented(at) {
+		p.write(head + " { }" + p.trailing(at))
+		return
+	}
 	p.write(head + " {")
 	p.indent, p.last = "  ", diag.Span{}
 	switch b := b.(type) {
@@ -101,6 +113,21 @@ func (p *printer) block(b Block, at diag.Span) {
 	p.leading(at.File, at.End)
 	p.indent = ""
 	p.write("}" + p.trailing(at))
+}
+
+// empty tells whether a block has no items.
+func empty(b Block) bool {
+	switch b := b.(type) {
+	case *Network:
+		return b.Input == nil && len(b.Layers) == 0
+	case *Learn:
+		return len(b.Optimizers) == 0 && len(b.Requires) == 0
+	case *Train:
+		return len(b.Settings) == 0
+	case *Rule:
+		return len(b.Statements) == 0
+	}
+	return false
 }
 
 func (p *printer) networkItems(n *Network) {

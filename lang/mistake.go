@@ -18,7 +18,7 @@ type form struct{ name, example, follows string }
 var (
 	useForm       = form{"`use`", `use "common.bnet"`, "the next block"}
 	networkForm   = form{"the head of `network`", "network NAME { … }", "`{`"}
-	learnForm     = form{"the head of `learn`", "learn sdtp(noise = 0.1) { … }", "`(` or `{`"}
+	learnForm     = form{"the head of `learn`", "learn RULE(noise = 0.1) { … }", "`(` or `{`"}
 	trainForm     = form{"the head of `train`", "train on mnist { … }", "`(` or `{`"}
 	ruleForm      = form{"the head of `rule`", "rule NAME(noise = 0.1) { … }", "`(` or `{`"}
 	measureForm   = form{"a measure", "measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last", "an operator or `for`"}

@@ -27,7 +27,7 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	case network == nil:
 		c.list.Error(diag.MissingNetwork, where, "this program has no `network`").Hint("network NAME { input image 28x28x1  layer l1 = all -> 256, tanh  output y = all -> 10, softmax }")
 	case learn == nil:
-		c.list.Error(diag.MissingLearn, where, "this program does not say how it learns").Hint("learn sdtp { forward adam(lr = 1e-4)  inverse adam(lr = 1e-3) }")
+		c.list.Error(diag.MissingLearn, where, "this program does not say how it learns").Hint("learn RULE { forward adam(lr = 1e-3) }")
 	}
 	if network != nil {
 		c.network(network)
