@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"fmt"
 	"strings"
 
@@ -44,7 +46,7 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	if learn != nil && network != nil && len(c.p.Layers) > 0 {
 		c.learn(learn, files)
 	}
-	if !l.HasErrors() && network != nil && learn != nil {
+	if network != nil && learn != nil && !slices.ContainsFunc(l.Items(), inText) {
 		c.set.unknown(l)
 	}
 	if l.HasErrors() || c.p.source.rule == nil {
@@ -52,6 +54,11 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	}
 	c.p.source.network, c.p.source.measures, c.p.source.requires, c.p.source.inverses = network, c.measureList, learn.Requires, c.inverses
 	return c.p
+}
+
+// inText tells a mistake of the program's text, which hides settings that there would be without it, from one of --set.
+func inText(d *diag.Diagnostic) bool {
+	return d.Severity() == diag.Error && d.Code() != diag.BadSet
 }
 
 // only is the block of a kind that a program may have once; the zero value where it has none.
