@@ -119,6 +119,8 @@ func (p *parser) block(b block) Block {
 		for _, it := range b.items {
 			if s := p.statement(it); s != nil {
 				n.Statements = append(n.Statements, s)
+			} else {
+				n.Lost = append(n.Lost, defined(it))
 			}
 		}
 		n.Broken = broken || p.list.Len() > before
@@ -224,6 +226,16 @@ func (p *parser) statement(it piece) *Statement {
 		return nil
 	}
 	return p.finish(s, f, at)
+}
+
+// defined is the name that a statement would define, if it could be parsed.
+func defined(it piece) string {
+	for _, t := range it {
+		if t.Value != "fixed" && t.Value != "inverse" && t.Value != "feedback" {
+			return t.Value
+		}
+	}
+	return ""
 }
 
 func (p *parser) define(g *gDefine, it piece) *Statement {

@@ -190,7 +190,8 @@ type Rule struct {
 	Name       Name
 	Params     []*Arg
 	Statements []*Statement
-	Broken     bool // a statement is missing: it could not be parsed
+	Broken     bool     // a statement is missing: it could not be parsed
+	Lost       []string // the names that such statements would define
 	Span       diag.Span
 }
 

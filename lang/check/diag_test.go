@@ -149,3 +149,9 @@ What ` + "`bnetc check`" + ` and every other command says of a mistake: where it
 a program are reported in one run; what depends on something that could not be read is left unsaid. Each has a code; this page, which is made from
 the table of codes and their tests, shows an example of each. With ` + "`--json`" + ` they come as records.
 `
+
+// TestManyMistakes: all of them in one run, and no more.
+func TestManyMistakes(t *testing.T) {
+	const file = "testdata/many.txtar"
+	golden.Check(t, file, "diagnostics", mistakes(t, file).String())
+}

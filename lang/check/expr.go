@@ -66,10 +66,10 @@ func (in *instance) name(e *lang.Expr, env scope) *Expr {
 	return nil
 }
 
-// unknownValue reports a name that means nothing; not where a statement is missing that may have defined it.
+// unknownValue reports a name that means nothing; not where a statement that would define it could not be read.
 func (in *instance) unknownValue(n lang.Name) {
 	in.failed = true
-	if in.rule.Broken {
+	if slices.Contains(in.rule.Lost, n.Text) {
 		return
 	}
 	names := []string{"h", "a", "f", "label", "aux", "loss"}
@@ -134,7 +134,7 @@ func (in *instance) ref(e *lang.Expr, name string, l int, env scope) *Expr {
 // missingCase reports a value or map of a layer that no statement covers, with those that cover others.
 func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 	in.failed = true
-	if in.rule.Broken {
+	if slices.Contains(in.rule.Lost, name) {
 		return // the case may be in what could not be read
 	}
 	defines, what := "defines ", "no case defines it"
@@ -166,6 +166,8 @@ func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 		d.Label(fmt.Sprintf("%s is any %s here: %s", env.name, kind, strings.Join(all, ", ")))
 	}
 	switch first, before := in.p.LayerName(1), in.p.LayerName(in.last()-1); {
+	case in.maps[name] != nil:
+		d.Hint("declare it there too, or use it in a narrower `for`")
 	case l < 1 || l > in.last():
 		d.Hint("a case for it, or a narrower `for` here, is needed")
 	case l < in.last() && in.last() > 2:
