@@ -36,7 +36,7 @@ type Batch struct {
 	N      int       // the rows that stand for samples
 	Index  []int     // those samples
 
-	done chan error // one for each row filled
+	done chan error // one for each piece filled
 }
 
 // Batches ranges over the batches of a pass. Pictures are decoded by parallel workers ahead of the loop; everything else is copied when
@@ -60,11 +60,10 @@ func (s *Split) Batches(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 				return
 			}
 			s.begin(b, p, k)
-			for row := range b.N {
-				if err := s.fill(b, row, p, sc); err != nil {
-					yield(nil, err)
-					return
-				}
+			err := s.fill(b, 0, b.N, p, sc)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
 			if !yield(b, nil) {
 				return
@@ -73,10 +72,12 @@ func (s *Split) Batches(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 	}
 }
 
-// batchesAhead is how many batches may be under way at once: one that trains, the others filling.
-const batchesAhead = 4
+const (
+	batchesAhead = 4 // may be under way at once: one that trains, the others filling
+	pieceRows    = 8 // that a worker fills at a time
+)
 
-// ahead is Batches with workers: batches are promised in order, their rows filled in any.
+// ahead is Batches with workers: batches are promised in order, their pieces filled in any.
 func (s *Split) ahead(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -88,22 +89,22 @@ func (s *Split) ahead(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 		for range batchesAhead {
 			free <- s.newBatch(p.Batch)
 		}
-		type job struct {
+		type piece struct {
 			batch *Batch
-			row   int
+			from  int
 		}
-		jobs := make(chan job)
+		pieces := make(chan piece)
 		all.Go(func() {
-			defer close(jobs)
+			defer close(pieces)
 			defer close(promised)
 			for k := range p.Batches(0) {
 				select {
 				case b := <-free:
 					s.begin(b, p, k)
 					promised <- b
-					for row := range b.N {
+					for from := 0; from < b.N; from += pieceRows {
 						select {
-						case jobs <- job{b, row}:
+						case pieces <- piece{b, from}:
 						case <-ctx.Done():
 							return
 						}
@@ -116,13 +117,13 @@ func (s *Split) ahead(ctx context.Context, p Pass) iter.Seq2[*Batch, error] {
 		for range s.workers {
 			all.Go(func() {
 				sc := new(scratch)
-				for j := range jobs {
-					j.batch.done <- s.fill(j.batch, j.row, p, sc)
+				for q := range pieces {
+					q.batch.done <- s.fill(q.batch, q.from, min(q.from+pieceRows, q.batch.N), p, sc)
 				}
 			})
 		}
 		for b := range promised {
-			for range b.N {
+			for from := 0; from < b.N; from += pieceRows {
 				var err error
 				select {
 				case err = <-b.done:

@@ -4,6 +4,8 @@
 package dataset
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
 )
@@ -55,11 +57,18 @@ type Split struct {
 // A source has the samples of a split before any step.
 type source interface {
 	size() int
-	// sample is sample i, row-major and channels last, as bytes (255 is a pixel of 1) or as floats. It may be written to sc, and is only
-	// read. place, where not nil, gives random words for where to cut it out.
-	sample(i int, place func() [4]uint32, sc *scratch) ([]byte, []float32, error)
+	// sample is sample i, which is only read. place, where not nil, gives random words for where to cut it out.
+	sample(i int, place func() [4]uint32, sc *scratch) (view, error)
 	slow() bool // worth doing ahead, by parallel workers
+	load(ctx context.Context, workers int)
 	damaged() []*Error
+}
+
+// A view is a sample in its source's memory, channels last, as bytes (255 is a pixel of 1) or as floats.
+type view struct {
+	bytes  []byte
+	floats []float32
+	stride int // values from one row of pixels to the next; 0: rows follow each other
 }
 
 // Len is the number of samples.
@@ -79,6 +88,11 @@ func (s *Split) ClassName(i int) string { return s.classes[i] }
 
 // Outputs is the width of a label row.
 func (s *Split) Outputs() int { return s.outputs }
+
+// Load decodes the pictures of a set that memory can hold, once and for all; of any other they are decoded ahead of training. It may be left out.
+func (d *Data) Load(ctx context.Context) error {
+	return cmp.Or(d.Train.load(ctx), d.Test.load(ctx))
+}
 
 // Open reads a data set from the folder dir ("" is the current one), or, of pictures, the list of its files. What is wrong with the data is
 // an *Error.

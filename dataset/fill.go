@@ -1,16 +1,29 @@
 package dataset
 
-import "image"
+import (
+	"context"
+	"image"
+)
 
 // scratch is a worker's memory between samples.
 type scratch struct {
-	bytes []byte
-	rgba  *image.RGBA
+	rgba image.RGBA
+	line []byte // a row of pixels, flipped
 }
 
-// fill puts a sample into a row of the batch. A damaged sample leaves zeros of weight 0, or, in training, gives its place to the next good one;
+// fill puts samples into rows from to to-1 of the batch.
+func (s *Split) fill(b *Batch, from, to int, p Pass, sc *scratch) error {
+	for row := from; row < to; row++ {
+		if err := s.fillRow(b, row, p, sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillRow puts a sample into a row. A damaged sample leaves zeros of weight 0, or, in training, gives its place to the next good one;
 // it is an error where the split is strict, or nothing good is left.
-func (s *Split) fill(b *Batch, row int, p Pass, sc *scratch) error {
+func (s *Split) fillRow(b *Batch, row int, p Pass, sc *scratch) error {
 	units, first := s.Units(), b.Index[row]
 	x := b.X[row*units : (row+1)*units]
 	for try := range s.Len() {
@@ -21,9 +34,9 @@ func (s *Split) fill(b *Batch, row int, p Pass, sc *scratch) error {
 			place = func() [4]uint32 { return s.draw([4]uint32{uint32(i), uint32(p.Epoch), 0, 0}) }
 			rows, columns = s.steps.drawn(s.h, s.w, s.draw, i, p.Epoch)
 		}
-		bytes, floats, err := s.source.sample(i, place, sc)
+		v, err := s.source.sample(i, place, sc)
 		if err == nil {
-			s.steps.write(x, bytes, floats, s.h, s.w, s.c, rows, columns)
+			s.steps.write(x, v, s.h, s.w, s.c, rows, columns, sc)
 			s.label(b.Label[row*s.outputs:(row+1)*s.outputs], i)
 			b.Weight[row] = 1
 			return nil
@@ -37,6 +50,15 @@ func (s *Split) fill(b *Batch, row int, p Pass, sc *scratch) error {
 		}
 	}
 	return &Error{What: "reading the training pictures", Expected: "one that can be read", Found: "all of them damaged"}
+}
+
+// load reads what memory can hold, so that training need not wait for it; a damaged sample is an error where the split is strict.
+func (s *Split) load(ctx context.Context) error {
+	s.source.load(ctx, s.workers)
+	if damaged := s.Damaged(); s.strict && len(damaged) > 0 {
+		return damaged[0]
+	}
+	return ctx.Err()
 }
 
 // label writes a zeroed row.
@@ -60,13 +82,14 @@ type memory struct {
 	floats   []float32
 }
 
-func (m *memory) size() int         { return m.n }
-func (m *memory) slow() bool        { return false }
-func (m *memory) damaged() []*Error { return nil }
+func (m *memory) size() int                 { return m.n }
+func (m *memory) slow() bool                { return false }
+func (m *memory) load(context.Context, int) {}
+func (m *memory) damaged() []*Error         { return nil }
 
-func (m *memory) sample(i int, _ func() [4]uint32, _ *scratch) ([]byte, []float32, error) {
+func (m *memory) sample(i int, _ func() [4]uint32, _ *scratch) (view, error) {
 	if m.bytes != nil {
-		return m.bytes[i*m.units:][:m.units], nil, nil
+		return view{bytes: m.bytes[i*m.units:][:m.units]}, nil
 	}
-	return nil, m.floats[i*m.units:][:m.units], nil
+	return view{floats: m.floats[i*m.units:][:m.units]}, nil
 }

@@ -33,7 +33,7 @@ func openImages(spec Spec, dir string) (*Data, error) {
 		if i == 0 && spec.Augment == nil {
 			panic("bug: pictures without a generator of random numbers for their crops")
 		}
-		p.prepareCache()
+		p.prepare()
 		if *s, err = split(spec, i == 0, p, spec.H, spec.W, spec.C, classes, labels, nil); err != nil {
 			return nil, err
 		}

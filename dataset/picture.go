@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -16,61 +17,108 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// pictures is a source that decodes a file when it is asked for. A picture of exactly the wanted size is taken as it is. Of any other, the largest
-// part of the wanted proportions is scaled so that the picture's shorter side would get 8/7 of the wanted one (256 for 224): a
-// random part of that size in training, the middle one in testing.
+// pictures is a source of files. A picture of exactly the wanted size is taken as it is; any other is scaled so that its shorter side is 8/7 of the
+// wanted one (256 for 224), and a part of the wanted size is cut out: at random in training, the middle one in testing. What fits into
+// memory is decoded once.
 type pictures struct {
 	root    string
 	files   []string
 	h, w, c int
-	kept    []atomic.Pointer[[]byte] // pictures of the wanted size, decoded; nil where they would take too much memory
+	kept    []atomic.Pointer[raster]
+	room    atomic.Int64 // bytes that may still be kept
 
 	mu  sync.Mutex
 	bad map[int]*Error
 }
 
-const (
-	keepBytes  = 512 << 20 // of decoded pictures: CIFAR-10 takes 150 MB, ImageNet 190 GB
-	mostPixels = 1 << 26   // of a picture; a header that claims more is damaged, and would only take memory
-	margin     = 8.0 / 7   // how much larger than wanted a picture is before it is cropped
-)
-
-func (p *pictures) prepareCache() {
-	p.bad = map[int]*Error{}
-	if len(p.files)*p.h*p.w*p.c <= keepBytes {
-		p.kept = make([]atomic.Pointer[[]byte], len(p.files))
-	}
+// A raster is a decoded picture, scaled, its channels last.
+type raster struct {
+	h, w   int
+	pixels []byte
 }
 
-func (p *pictures) size() int  { return len(p.files) }
-func (p *pictures) slow() bool { return true }
+const (
+	keepBytes  = 512 << 20 // of a split's decoded pictures: CIFAR-10's take 154 MB, ImageNet's 330 GB
+	mostPixels = 1 << 26   // of a picture; a header that claims more is damaged, and would only take memory
+	margin     = 8.0 / 7   // how much larger than wanted a picture is before it is cropped
+	mostAspect = 4         // how many times the wanted proportions a picture's may be; of a longer one the middle is taken
+)
+
+func (p *pictures) prepare() {
+	p.bad = map[int]*Error{}
+	p.kept = make([]atomic.Pointer[raster], len(p.files))
+	p.room.Store(keepBytes)
+}
+
+func (p *pictures) size() int { return len(p.files) }
+
+// slow is false once every good picture is kept.
+func (p *pictures) slow() bool {
+	for i := range p.kept {
+		if p.kept[i].Load() == nil && p.fault(i) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// load decodes the pictures, by parallel workers, unless memory cannot hold them all.
+func (p *pictures) load(ctx context.Context, workers int) {
+	if len(p.files)*p.h*p.w*p.c > keepBytes {
+		return
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			sc := new(scratch)
+			for i := int(next.Add(1)) - 1; i < len(p.files) && ctx.Err() == nil && p.room.Load() > 0; i = int(next.Add(1)) - 1 {
+				p.picture(i, sc) // a fault is noted
+			}
+		})
+	}
+	all.Wait()
+}
 
 func (p *pictures) damaged() []*Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var numbers []int
-	for i := range p.bad {
-		numbers = append(numbers, i)
-	}
-	slices.Sort(numbers)
-	list := make([]*Error, len(numbers))
-	for k, i := range numbers {
-		list[k] = p.bad[i]
+	var list []*Error
+	for i := range p.files {
+		if e := p.bad[i]; e != nil {
+			list = append(list, e)
+		}
 	}
 	return list
 }
 
-func (p *pictures) sample(i int, place func() [4]uint32, sc *scratch) ([]byte, []float32, error) {
-	if p.kept != nil {
-		if kept := p.kept[i].Load(); kept != nil {
-			return *kept, nil, nil
-		}
-	}
+// fault is why picture i is known to be damaged, or nil.
+func (p *pictures) fault(i int) *Error {
 	p.mu.Lock()
-	known := p.bad[i]
-	p.mu.Unlock()
-	if known != nil {
-		return nil, nil, known
+	defer p.mu.Unlock()
+	return p.bad[i]
+}
+
+func (p *pictures) sample(i int, place func() [4]uint32, sc *scratch) (view, error) {
+	r, err := p.picture(i, sc)
+	if err != nil {
+		return view{}, err
+	}
+	y, x := (r.h-p.h)/2, (r.w-p.w)/2
+	if place != nil {
+		words := place()
+		y, x = below(words[0], r.h-p.h+1), below(words[1], r.w-p.w+1)
+	}
+	return view{bytes: r.pixels[(y*r.w+x)*p.c:], stride: r.w * p.c}, nil
+}
+
+// picture is picture i, kept or decoded.
+func (p *pictures) picture(i int, sc *scratch) (*raster, error) {
+	if r := p.kept[i].Load(); r != nil {
+		return r, nil
+	}
+	if bad := p.fault(i); bad != nil {
+		return nil, bad
 	}
 	path := filepath.Join(p.root, p.files[i])
 	img, err := decode(path)
@@ -79,53 +127,54 @@ func (p *pictures) sample(i int, place func() [4]uint32, sc *scratch) ([]byte, [
 		p.mu.Lock()
 		p.bad[i] = bad
 		p.mu.Unlock()
-		return nil, nil, bad
+		return nil, bad
 	}
-	exact := img.Bounds().Dx() == p.w && img.Bounds().Dy() == p.h
-	if sc.rgba == nil || sc.rgba.Rect.Dx() != p.w || sc.rgba.Rect.Dy() != p.h {
-		sc.rgba = image.NewRGBA(image.Rect(0, 0, p.w, p.h))
+	r := p.raster(img, sc)
+	if size := int64(len(r.pixels)); p.room.Add(-size) < 0 || !p.kept[i].CompareAndSwap(nil, r) {
+		p.room.Add(size)
 	}
-	if exact {
-		draw.Draw(sc.rgba, sc.rgba.Rect, img, img.Bounds().Min, draw.Src)
-	} else {
-		var words [4]uint32
-		if place != nil {
-			words = place()
-		}
-		draw.BiLinear.Scale(sc.rgba, sc.rgba.Rect, img, part(img.Bounds(), p.h, p.w, place != nil, words), draw.Src, nil)
-	}
-	if !exact || p.kept == nil {
-		sc.bytes = slices.Grow(sc.bytes[:0], p.h*p.w*p.c)[:p.h*p.w*p.c]
-		channels(sc.bytes, sc.rgba.Pix, p.c)
-		return sc.bytes, nil, nil
-	}
-	keep := make([]byte, p.h*p.w*p.c)
-	channels(keep, sc.rgba.Pix, p.c)
-	p.kept[i].Store(&keep)
-	return keep, nil, nil
+	return r, nil
 }
 
-// part is the part of a picture that is scaled to h×w: of those proportions, the middle one or one at random.
-func part(from image.Rectangle, h, w int, random bool, words [4]uint32) image.Rectangle {
-	scale := min(float64(from.Dy())/float64(h), float64(from.Dx())/float64(w)) / margin
-	dy := min(max(1, int(scale*float64(h)+0.5)), from.Dy())
-	dx := min(max(1, int(scale*float64(w)+0.5)), from.Dx())
-	y, x := (from.Dy()-dy)/2, (from.Dx()-dx)/2
-	if random {
-		y, x = below(words[0], from.Dy()-dy+1), below(words[1], from.Dx()-dx+1)
+// raster scales a picture.
+func (p *pictures) raster(img image.Image, sc *scratch) *raster {
+	from := img.Bounds()
+	h, w := from.Dy(), from.Dx()
+	if h != p.h || w != p.w {
+		from = middle(from, p.h, p.w)
+		scale := max(float64(p.h)/float64(from.Dy()), float64(p.w)/float64(from.Dx())) * margin
+		h, w = int(float64(from.Dy())*scale+0.5), int(float64(from.Dx())*scale+0.5)
 	}
-	corner := from.Min.Add(image.Pt(x, y))
+	sc.rgba = image.RGBA{Pix: slices.Grow(sc.rgba.Pix[:0], 4*h*w)[:4*h*w], Stride: 4 * w, Rect: image.Rect(0, 0, w, h)}
+	if h == from.Dy() && w == from.Dx() {
+		draw.Draw(&sc.rgba, sc.rgba.Rect, img, from.Min, draw.Src)
+	} else {
+		draw.BiLinear.Scale(&sc.rgba, sc.rgba.Rect, img, from, draw.Src, nil)
+	}
+	r := &raster{h: h, w: w, pixels: make([]byte, h*w*p.c)}
+	channels(r.pixels, sc.rgba.Pix, p.c)
+	return r
+}
+
+// middle is all of a picture, or the middle part of one that is too long for its breadth.
+func middle(from image.Rectangle, h, w int) image.Rectangle {
+	dy, dx := from.Dy(), from.Dx()
+	dy, dx = min(dy, max(1, mostAspect*dx*h/w)), min(dx, max(1, mostAspect*dy*w/h))
+	corner := from.Min.Add(image.Pt((from.Dx()-dx)/2, (from.Dy()-dy)/2))
 	return image.Rectangle{corner, corner.Add(image.Pt(dx, dy))}
 }
 
 // channels takes red, green and blue, or their luminance (the weights of JPEG and of image/color), from pixels of four bytes.
 func channels(into, rgba []byte, c int) {
-	for i, o := 0, 0; i < len(rgba); i, o = i+4, o+c {
-		if c == 3 {
-			into[o], into[o+1], into[o+2] = rgba[i], rgba[i+1], rgba[i+2]
-		} else {
-			into[o] = byte((19595*uint32(rgba[i]) + 38470*uint32(rgba[i+1]) + 7471*uint32(rgba[i+2]) + 1<<15) >> 16)
+	if c == 3 {
+		for ; len(rgba) >= 4 && len(into) >= 3; rgba, into = rgba[4:], into[3:] {
+			into[0], into[1], into[2] = rgba[0], rgba[1], rgba[2]
 		}
+		return
+	}
+	for i := range into {
+		q := rgba[4*i:][:3]
+		into[i] = byte((19595*uint32(q[0]) + 38470*uint32(q[1]) + 7471*uint32(q[2]) + 1<<15) >> 16)
 	}
 }
 

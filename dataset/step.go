@@ -143,79 +143,110 @@ func (t steps) drawn(h, w int, draw Rand, sample, epoch int) (rows, columns axis
 // below is a random word as a number from 0 to n-1.
 func below(word uint32, n int) int { return int(uint64(word) * uint64(n) >> 32) }
 
-// write puts a sample of bytes or floats into a row of the batch: moved, then with its values mapped.
-func (t steps) write(row []float32, bytes []byte, floats []float32, h, w, c int, rows, columns axis) {
-	still := axis{1, 0}
-	if rows == still && columns == still {
-		t.values(row, bytes, floats, c)
-		return
+// write puts a sample into a row of the batch: moved, then with its values mapped.
+func (t steps) write(row []float32, v view, h, w, c int, rows, columns axis, sc *scratch) {
+	width, stride := w*c, v.stride
+	if stride == 0 {
+		stride = width
 	}
-	// The columns that read from inside are x0 to x1-1, the same of every row.
+	// The columns that read from inside are x0 to x1-1 of the result and from to to-1 of the sample, the same of every row.
 	x0, x1 := max(0, -columns.offset), min(w, w-columns.offset)
 	if columns.sign < 0 {
 		x0, x1 = max(0, columns.offset-w+1), min(w, columns.offset+1)
 	}
+	from, to := columns.sign*x0+columns.offset, columns.sign*(x1-1)+columns.offset+1
+	if columns.sign < 0 {
+		from, to = to-1, from+1
+	}
 	for y := range h {
-		into, from := row[y*w*c:(y+1)*w*c], rows.sign*y+rows.offset
-		if from < 0 || from >= h || x0 >= x1 { // two crops may leave nothing
+		into, at := row[y*width:][:width], rows.sign*y+rows.offset
+		if at < 0 || at >= h || x0 >= x1 { // two crops may leave nothing
 			t.blank(into)
 			continue
 		}
 		t.blank(into[:x0*c])
 		t.blank(into[x1*c:])
-		if columns.sign > 0 {
-			at, end := (from*w+x0+columns.offset)*c, (from*w+x1+columns.offset)*c
-			if bytes != nil {
-				t.values(into[x0*c:], bytes[at:end], nil, c)
-			} else {
-				t.values(into[x0*c:], nil, floats[at:end], c)
+		into = into[x0*c : x1*c]
+		if v.bytes != nil {
+			line := v.bytes[at*stride:][from*c : to*c]
+			if columns.sign < 0 {
+				line = flipped(sc, line, c)
 			}
+			t.bytes(into, line)
 			continue
 		}
-		for x := x0; x < x1; x++ {
-			at := (from*w + columns.offset - x) * c
-			pixel := into[x*c:][:c]
-			if bytes != nil {
-				for i, v := range bytes[at:][:c] {
-					pixel[i] = t.byte[i][v]
-				}
-			} else {
-				t.values(pixel, nil, floats[at:][:c], c)
-			}
+		line := v.floats[at*stride:][from*c : to*c]
+		if columns.sign > 0 {
+			t.floats(into, line)
+			continue
+		}
+		for x := 0; x < len(line); x += c {
+			t.floats(into[x:x+c], line[len(line)-x-c:][:c])
 		}
 	}
+}
+
+// flipped is a row of pixels from right to left.
+func flipped(sc *scratch, line []byte, c int) []byte {
+	sc.line = slices.Grow(sc.line[:0], len(line))[:len(line)]
+	to := sc.line
+	switch c {
+	case 1:
+		for i, v := range line {
+			to[len(to)-1-i] = v
+		}
+	case 3:
+		for ; len(line) >= 3 && len(to) >= 3; line, to = line[3:], to[:len(to)-3] {
+			end := to[len(to)-3:]
+			end[0], end[1], end[2] = line[0], line[1], line[2]
+		}
+	default:
+		for i := 0; i < len(line); i += c {
+			copy(to[len(to)-i-c:], line[i:i+c])
+		}
+	}
+	return sc.line
 }
 
 // blank fills pixels with what lies outside a picture.
 func (t steps) blank(row []float32) {
-	for i := range row {
-		row[i] = t.outside[i%len(t.outside)]
+	for i := 0; i < len(row); i += len(t.outside) {
+		copy(row[i:], t.outside)
 	}
 }
 
-// values maps the values of whole pixels.
-func (t steps) values(row []float32, bytes []byte, floats []float32, c int) {
-	switch {
-	case bytes != nil && (c == 1 || t.scale == nil): // one table for all channels
+// bytes maps the values of whole pixels.
+func (t steps) bytes(row []float32, from []byte) {
+	row = row[:len(from)]
+	switch c := len(t.byte); {
+	case c == 1 || t.scale == nil: // one table for all channels
 		table := &t.byte[0]
-		for i, v := range bytes {
+		for i, v := range from {
 			row[i] = table[v]
 		}
-	case bytes != nil:
-		for i := 0; i < len(bytes); i += c {
-			for j, v := range bytes[i:][:c] {
-				row[i+j] = t.byte[j][v]
-			}
+	case c == 3:
+		red, green, blue := &t.byte[0], &t.byte[1], &t.byte[2]
+		for ; len(from) >= 3 && len(row) >= 3; from, row = from[3:], row[3:] {
+			row[0], row[1], row[2] = red[from[0]], green[from[1]], blue[from[2]]
 		}
-	case t.scale == nil:
-		copy(row, floats)
 	default:
-		for i, x := range floats {
-			for _, n := range t.scale[i%c] {
-				x = n.of(x)
-			}
-			row[i] = x
+		for i, v := range from {
+			row[i] = t.byte[i%c][v]
 		}
+	}
+}
+
+// floats maps the values of whole pixels.
+func (t steps) floats(row, from []float32) {
+	if t.scale == nil {
+		copy(row, from)
+		return
+	}
+	for i, x := range from {
+		for _, n := range t.scale[i%len(t.scale)] {
+			x = n.of(x)
+		}
+		row[i] = x
 	}
 }
 

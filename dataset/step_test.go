@@ -123,8 +123,8 @@ func TestMoves(t *testing.T) {
 	got, same := make([]float32, h*w*c), make([]float32, h*w*c)
 	for _, rows := range []axis{{1, 0}, {1, 2}, {1, -2}, {1, 4}, {-1, h - 1}, {-1, 0}, {-1, h}} {
 		for _, columns := range []axis{{1, 0}, {1, 3}, {1, -4}, {1, 5}, {1, -6}, {-1, w - 1}, {-1, 1}, {-1, w + 2}, {-1, -1}, {-1, 2 * w}} {
-			ready.write(got, bytes, nil, h, w, c, rows, columns)
-			ready.write(same, nil, floats, h, w, c, rows, columns)
+			ready.write(got, view{bytes: bytes}, h, w, c, rows, columns, new(scratch))
+			ready.write(same, view{floats: floats}, h, w, c, rows, columns, new(scratch))
 			require.Equal(t, got, same)
 			for i := range got {
 				y, x := rows.sign*(i/c/w)+rows.offset, columns.sign*(i/c%w)+columns.offset

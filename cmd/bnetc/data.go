@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"time"
 
 	"bnetc/dataset"
 	"bnetc/lang/check"
@@ -12,7 +13,7 @@ import (
 )
 
 // openData opens what a program trains on; the folder is --data or BNET_DATA.
-func openData(p *check.Program, dir string) (*dataset.Data, error) {
+func openData(ctx context.Context, p *check.Program, dir string) (*dataset.Data, error) {
 	if p.Train.Data == "" {
 		return nil, fmt.Errorf("the program %s does not say what to train on; add `train on digits { batch 64  epochs 5 }`", p.Name)
 	}
@@ -25,7 +26,13 @@ func openData(p *check.Program, dir string) (*dataset.Data, error) {
 	for _, s := range p.Train.Steps {
 		spec.Steps = append(spec.Steps, dataset.Step{Name: s.Name, Args: s.Args, Word: s.Word})
 	}
-	return dataset.Open(spec, dir)
+	data, err := dataset.Open(spec, dir)
+	if err != nil {
+		return nil, err
+	}
+	long := time.AfterFunc(time.Second, func() { fmt.Fprintf(os.Stderr, "decoding %d pictures\n", data.Train.Len()+data.Test.Len()) })
+	defer long.Stop()
+	return data, data.Load(ctx)
 }
 
 // reportDamage says how many samples were left out.

@@ -17,7 +17,7 @@ func start(ctx context.Context, p *check.Program, path string, to aim, folder st
 	}
 	reading := make(chan opened, 1)
 	go func() {
-		data, err := openData(p, folder)
+		data, err := openData(ctx, p, folder)
 		reading <- opened{data, err}
 	}()
 	j, err := compile(p, path, to)
