@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,18 +182,32 @@ func (in *instance) firstUse(m *Map) (first *Expr) {
 	return first
 }
 
+// spare checks the equations that no goal and no measure has led to, for their mistakes alone.
+func (in *instance) spare() {
+	in.used = map[*lang.Statement]bool{}
+	for _, v := range in.p.Values {
+		in.used[in.values[v.Name][v.Layer].stmt] = true
+	}
+	kept, drawn := len(in.p.Values), maps.Clone(in.drawn)
+	for _, s := range in.rule.Statements {
+		if s.Kind != lang.Define {
+			continue
+		}
+		in.each(s, func(env scope) {
+			for _, d := range in.values[s.Left.Name.Text] {
+				if d.stmt == s && d.state == untouched && in.scopeOf(d) == env {
+					in.solve(s.Left.Name.Text, d)
+				}
+			}
+		})
+	}
+	in.p.Values, in.drawn = in.p.Values[:kept], drawn
+}
+
 // unused warns of equations that nothing reads, and refuses auxiliary units that no expression of the rule mentions.
 func (in *instance) unused() {
-	used := map[*lang.Statement]bool{}
-	for _, family := range in.values {
-		for _, d := range family {
-			if d.state == done {
-				used[d.stmt] = true
-			}
-		}
-	}
 	for _, s := range in.rule.Statements {
-		if s.Kind == lang.Define && !used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0) && in.last() > 1 {
+		if s.Kind == lang.Define && !in.used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0) && in.last() > 1 {
 			in.list.Warn(diag.UnusedEquation, s.Left.Span, "nothing uses "+s.Left.String()).Hint("leave it out, or use it")
 		}
 	}

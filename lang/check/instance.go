@@ -18,7 +18,8 @@ type instance struct {
 	maps   map[string]map[int]*Map        // inverses and feedback by name and layer
 	mapAt  map[string]diag.Span           // where a family of maps is declared
 	params map[string]bool
-	drawn  map[int]int // the draws of noise, by place in the text
+	drawn  map[int]int              // the draws of noise, by place in the text
+	used   map[*lang.Statement]bool // the equations that something reads
 	failed bool
 
 	env   scope                   // of the statement being instantiated

@@ -56,6 +56,7 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	in.declare()
 	in.goals()
 	in.measures()
+	in.spare()
 	in.finish(groups)
 }
 
