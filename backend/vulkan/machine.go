@@ -19,15 +19,15 @@ type Backend struct {
 
 // A Machine is a plan on a device.
 type Machine struct {
-	plan     *kernel.Plan
-	device   *logical
-	layout   layout
-	pieces   []*piece
-	programs *programs
-	pool     vk.CommandPool
-	lists    []vk.CommandBuffer // of the plan's lists
-	line     *line
-	failed   error // what ended the machine's work
+	plan    *kernel.Plan
+	device  *logical
+	layout  layout
+	pieces  []*piece
+	kernels *kernels
+	pool    vk.CommandPool
+	lists   []vk.CommandBuffer // of the plan's lists
+	line    *line
+	failed  error // what ended the machine's work
 }
 
 var (
@@ -97,7 +97,7 @@ func (m *Machine) fill(shaders []*Shader) error {
 		m.pieces = append(m.pieces, p)
 	}
 	var err error
-	if m.programs, err = d.prepare(shaders, m.layout, m.pieces); err != nil {
+	if m.kernels, err = d.prepare(shaders, m.layout, m.pieces); err != nil {
 		return err
 	}
 	var perStep int64
@@ -243,8 +243,8 @@ func (m *Machine) Close() error {
 	if m.pool != nil {
 		vk.DestroyCommandPool(d.device, m.pool, nil)
 	}
-	if m.programs != nil {
-		m.programs.release(d)
+	if m.kernels != nil {
+		m.kernels.release(d)
 	}
 	for _, p := range m.pieces {
 		d.release(p)

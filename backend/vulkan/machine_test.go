@@ -190,7 +190,7 @@ func TestMistakesOfTheCaller(t *testing.T) {
 // The layers do speak: a test that trusts their silence needs to know.
 func TestValidationIsHeard(t *testing.T) {
 	m := build(t, adding(t, 4))
-	m.device.bind(m.device.device, m.programs.list[0].set, 0, m.pieces[0].buffer, 1, 4) // no device allows a binding at byte 1
+	m.device.bind(m.device.device, m.kernels.list[0].set, 0, m.pieces[0].buffer, 1, 4) // no device allows a binding at byte 1
 	err := m.Run(context.Background(), "step")
 	if err == nil {
 		err = m.Read(2, make([]float32, 4))
@@ -248,8 +248,8 @@ func TestChoosing(t *testing.T) {
 func TestSynchronizationIsValidated(t *testing.T) {
 	m := build(t, planFrom(t, chained))
 	err := m.line.between(func(c vk.CommandBuffer) {
-		m.programs.list[0].dispatch(c)
-		m.programs.list[2].dispatch(c)
+		m.kernels.list[0].dispatch(c)
+		m.kernels.list[2].dispatch(c)
 	})
 	require.NoError(t, err)
 	require.ErrorContains(t, m.complaint(), "SYNC-HAZARD-READ-AFTER-WRITE")

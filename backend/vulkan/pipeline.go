@@ -7,11 +7,11 @@ import (
 	vk "github.com/vulkan-go/vulkan"
 )
 
-// programs are the kernels of a plan, ready to be dispatched: pipeline and descriptor set of each.
-type programs struct {
+// kernels are those of a plan, ready to be dispatched: pipeline and descriptor set of each.
+type kernels struct {
 	layouts map[int]kernelLayout // by the number of bindings
 	pool    vk.DescriptorPool
-	list    []program
+	list    []compiled
 }
 
 type kernelLayout struct {
@@ -19,7 +19,7 @@ type kernelLayout struct {
 	pipeline vk.PipelineLayout
 }
 
-type program struct {
+type compiled struct {
 	pipeline vk.Pipeline
 	layout   vk.PipelineLayout
 	set      vk.DescriptorSet
@@ -27,8 +27,8 @@ type program struct {
 }
 
 // prepare compiles shaders and binds the plan's memory to them. What was compiled before is found in the driver's cache, which is kept on disk.
-func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*programs, error) {
-	p := &programs{layouts: map[int]kernelLayout{}}
+func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*kernels, error) {
+	p := &kernels{layouts: map[int]kernelLayout{}}
 	cache := l.openCache()
 	defer vk.DestroyPipelineCache(l.device, cache.handle, nil)
 	err := p.reserve(l, shaders)
@@ -36,7 +36,7 @@ func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*pr
 		if err != nil {
 			break
 		}
-		var made program
+		var made compiled
 		if made, err = p.build(l, s, cache.handle); err == nil {
 			for i, b := range s.Bindings {
 				l.bind(l.device, made.set, i, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
@@ -52,7 +52,7 @@ func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*pr
 }
 
 // reserve makes the pool of descriptors that the shaders need.
-func (p *programs) reserve(l *logical, shaders []*Shader) error {
+func (p *kernels) reserve(l *logical, shaders []*Shader) error {
 	n := 0
 	for _, s := range shaders {
 		n += len(s.Bindings)
@@ -66,23 +66,23 @@ func (p *programs) reserve(l *logical, shaders []*Shader) error {
 	return err
 }
 
-// build compiles one shader. Its pipeline is among the programs, and so released, even where a later step fails.
-func (p *programs) build(l *logical, s *Shader, cache vk.PipelineCache) (program, error) {
+// build compiles one shader. Its pipeline is among the others, and so released, even where a later step fails.
+func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled, error) {
 	layout, err := p.layout(l, len(s.Bindings))
 	if err != nil {
-		return program{}, err
+		return compiled{}, err
 	}
 	info := vk.ShaderModuleCreateInfo{SType: vk.StructureTypeShaderModuleCreateInfo, CodeSize: uint(4 * len(s.Words)), PCode: s.Words}
 	defer info.Free()
 	var module vk.ShaderModule
 	if err := failed(vk.CreateShaderModule(l.device, &info, nil, &module), "loading kernel "+s.Name); err != nil {
-		return program{}, err
+		return compiled{}, err
 	}
 	defer vk.DestroyShaderModule(l.device, module, nil)
-	made := program{layout: layout.pipeline, groups: s.Groups}
+	made := compiled{layout: layout.pipeline, groups: s.Groups}
 	var result vk.Result
 	if made.pipeline, result = l.pipeline(l.device, cache, module, layout.pipeline); result != vk.Success {
-		return program{}, failed(result, "compiling kernel "+s.Name)
+		return compiled{}, failed(result, "compiling kernel "+s.Name)
 	}
 	p.list = append(p.list, made)
 	set := vk.DescriptorSetAllocateInfo{SType: vk.StructureTypeDescriptorSetAllocateInfo, DescriptorPool: p.pool, DescriptorSetCount: 1,
@@ -94,7 +94,7 @@ func (p *programs) build(l *logical, s *Shader, cache vk.PipelineCache) (program
 }
 
 // layout gives the layout of a kernel with n storage buffers in set 0.
-func (p *programs) layout(l *logical, n int) (kernelLayout, error) {
+func (p *kernels) layout(l *logical, n int) (kernelLayout, error) {
 	if made, ok := p.layouts[n]; ok {
 		return made, nil
 	}
@@ -117,7 +117,7 @@ func (p *programs) layout(l *logical, n int) (kernelLayout, error) {
 	return made, err
 }
 
-func (p *programs) release(l *logical) {
+func (p *kernels) release(l *logical) {
 	for _, made := range p.list {
 		vk.DestroyPipeline(l.device, made.pipeline, nil)
 	}
@@ -128,8 +128,8 @@ func (p *programs) release(l *logical) {
 	vk.DestroyDescriptorPool(l.device, p.pool, nil)
 }
 
-// dispatch records one run of a program.
-func (m *program) dispatch(commands vk.CommandBuffer) {
+// dispatch records one run of a kernel.
+func (m *compiled) dispatch(commands vk.CommandBuffer) {
 	vk.CmdBindPipeline(commands, vk.PipelineBindPointCompute, m.pipeline)
 	vk.CmdBindDescriptorSets(commands, vk.PipelineBindPointCompute, m.layout, 0, 1, []vk.DescriptorSet{m.set}, 0, nil)
 	vk.CmdDispatch(commands, uint32(m.groups[0]), uint32(m.groups[1]), uint32(m.groups[2]))

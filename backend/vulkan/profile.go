@@ -35,7 +35,7 @@ func (m *Machine) profile(list int) ([]backend.KernelTime, error) {
 		d.wait(c, written, touching)
 		vk.CmdWriteTimestamp(c, vk.PipelineStageComputeShaderBit, clock, 0)
 		for i, s := range steps {
-			m.programs.list[s.Kernel].dispatch(c)
+			m.kernels.list[s.Kernel].dispatch(c)
 			d.wait(c, computeWrites, computes)
 			vk.CmdWriteTimestamp(c, vk.PipelineStageComputeShaderBit, clock, uint32(i+1))
 		}

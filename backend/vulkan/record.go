@@ -99,6 +99,6 @@ func (m *Machine) record(commands vk.CommandBuffer, list *kernel.List) {
 		case turn:
 			m.device.wait(commands, computeTurn, computeTurn)
 		}
-		m.programs.list[s.Kernel].dispatch(commands)
+		m.kernels.list[s.Kernel].dispatch(commands)
 	}
 }

@@ -115,10 +115,11 @@ func (b *Block) If(condition ID, yes, no, merge *Block) {
 		&record{op: OpBranchConditional, operands: refs([]ID{condition, yes.label, no.label})})
 }
 
-// Loop ends a header: the loop's body follows, continues at next and ends at merge.
+// Loop ends a header: the loop's body follows, continues at next and ends at merge. It says that the driver had better not unroll it: what is to be unrolled is so
+// already, and lavapipe, which unrolls whatever is short, spends 25 s on kernels that take it 1 s as they stand.
 func (b *Block) Loop(body, next, merge *Block) {
 	b.end = append(b.end,
-		&record{op: OpLoopMerge, operands: []operand{ref(merge.label), ref(next.label), {words: []uint32{0}, text: "None"}}},
+		&record{op: OpLoopMerge, operands: []operand{ref(merge.label), ref(next.label), {words: []uint32{1 << 1}, text: "DontUnroll"}}},
 		&record{op: OpBranch, operands: refs([]ID{body.label})})
 }
 

@@ -1,0 +1,63 @@
+package vulkan
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"testing"
+
+	"bnetc/backend"
+	"bnetc/compiler"
+	"bnetc/internal/programs"
+	"bnetc/ir/kernel"
+)
+
+var full = flag.Bool("full", false, "run the whole product of programs, not a selection")
+
+// strict is a backend whose every call is validated, up to the machine's end; what the layers say fails the test.
+type strict struct {
+	Backend
+	t *testing.T
+}
+
+func (b *strict) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
+	m, err := (&Backend{Device: b.Device, Validate: true}).Build(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return strictMachine{m, b.t}, nil
+}
+
+type strictMachine struct {
+	backend.Machine
+	t *testing.T
+}
+
+func (m strictMachine) Close() error {
+	err := m.Machine.Close()
+	if err != nil {
+		m.t.Error(err)
+	}
+	return err
+}
+
+// needDevice skips a test where there is nothing to run on.
+func needDevice(t testing.TB) {
+	t.Helper()
+	_, err := Devices()
+	var missing *backend.Missing
+	if errors.As(err, &missing) {
+		t.Skip(err)
+	}
+}
+
+// Every program of the table agrees with the reference executor.
+func TestAgree(t *testing.T) {
+	needDevice(t)
+	table := programs.All()
+	if *full {
+		table = programs.Full()
+	}
+	target := compiler.Target{Name: "vulkan", Vector: 8, Registers: 16, Cache: 1 << 30, Workers: 1}
+	programs.Agree(t, &strict{t: t}, target, table)
+}
