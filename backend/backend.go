@@ -40,6 +40,14 @@ type Deferred interface {
 	Wait() error
 }
 
+// A Watcher is a machine that keeps what each run leaves in a few small buffers, so that whoever follows them need not wait for the run.
+type Watcher interface {
+	// Watch says which buffers are kept of every run from now on.
+	Watch(buffers []int) error
+	// Watched gives their contents, one behind the other, for each run that is done and was not given before, in order; with wait, for all runs.
+	Watched(wait bool) ([][]float32, error)
+}
+
 // A Profiler is a machine that can tell how long every step of a list takes.
 type Profiler interface {
 	Profile(list string) ([]KernelTime, error)

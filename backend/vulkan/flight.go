@@ -20,7 +20,9 @@ type flight struct {
 	own      []vk.CommandBuffer // between the lists, made as needed
 	used     int
 	batch    []vk.CommandBuffer // what is submitted: own ones and those of lists
+	number   int                // among the flights
 	runs     int
+	unseen   bool // what the last run left in the watched buffers is not copied yet
 	uploads  []upload
 	from, at int // its part of the staging memory, in bytes: where it begins, and how much is filled
 	flying   bool
@@ -39,8 +41,10 @@ type line struct {
 	staging *piece   // what is on its way to the device: a part for each flight
 	landing *piece   // what is on its way back
 	flights [flights]flight
-	now     int // the flight being filled
+	now     int                                                         // the flight being filled
+	hand    func(commands []vk.CommandBuffer, fence vk.Fence) vk.Result // commands to the queue
 	begin   vk.CommandBufferBeginInfo
+	watch   watch
 }
 
 const (
@@ -52,6 +56,9 @@ const (
 func newLine(d *logical, pieces []*piece, perStep int64) (*line, error) {
 	l := &line{device: d, pieces: pieces, begin: vk.CommandBufferBeginInfo{SType: vk.StructureTypeCommandBufferBeginInfo,
 		Flags: vk.CommandBufferUsageFlags(vk.CommandBufferUsageOneTimeSubmitBit)}}
+	l.hand = func(commands []vk.CommandBuffer, fence vk.Fence) vk.Result {
+		return d.submitTo(d.queue, commands, fence)
+	}
 	share := (min(max(mostRuns*perStep, leastStaging), mostStaging) + 255) / 256 * 256
 	var err error
 	if l.staging, err = d.allocate(flights*share, ofHost, 0, "writing to the device"); err != nil {
@@ -62,7 +69,7 @@ func newLine(d *logical, pieces []*piece, perStep int64) (*line, error) {
 	}
 	for i := range l.flights {
 		f := &l.flights[i]
-		f.from = i * int(share)
+		f.number, f.from = i, i*int(share)
 		info := vk.FenceCreateInfo{SType: vk.StructureTypeFenceCreateInfo}
 		var fence vk.Fence
 		err = failed(vk.CreateFence(d.device, &info, nil, &fence), "making a fence")
@@ -102,6 +109,7 @@ func (l *line) release() {
 	}
 	d.release(l.staging)
 	d.release(l.landing)
+	d.release(l.watch.seen)
 	l.begin.Free()
 }
 
@@ -146,6 +154,7 @@ func (l *line) run(list vk.CommandBuffer) error {
 	f := &l.flights[l.now]
 	f.batch = append(f.batch, list)
 	f.runs++
+	f.unseen = l.watch.size > 0
 	next := &l.flights[(l.now+1)%flights]
 	if f.runs < mostRuns && next.flying && vk.GetFenceStatus(l.device.device, next.fence) == vk.NotReady {
 		return nil
@@ -184,6 +193,9 @@ func (l *line) between(more func(vk.CommandBuffer)) error {
 		return err
 	}
 	l.device.wait(c, written, touching)
+	if f.unseen {
+		l.look(c, f)
+	}
 	if len(f.uploads) > 0 || more != nil {
 		for len(f.uploads) > 0 {
 			n := 1
@@ -210,7 +222,7 @@ func (l *line) between(more func(vk.CommandBuffer)) error {
 // submit hands the flight to the device and turns to the next, whose last journey must be over.
 func (l *line) submit() error {
 	f := &l.flights[l.now]
-	if len(f.uploads) > 0 {
+	if len(f.uploads) > 0 || f.unseen {
 		if err := l.between(nil); err != nil {
 			return err
 		}
@@ -218,7 +230,7 @@ func (l *line) submit() error {
 	if len(f.batch) == 0 {
 		return nil
 	}
-	if err := failed(l.device.submitTo(l.device.queue, f.batch, f.fence), "submitting work to "+l.device.String()); err != nil {
+	if err := failed(l.hand(f.batch, f.fence), "submitting work to "+l.device.String()); err != nil {
 		return err
 	}
 	f.flying = true
@@ -239,17 +251,23 @@ func (l *line) land(f *flight) error {
 		if err != nil {
 			return err
 		}
+		l.collect(f)
 	}
 	f.flying, f.used, f.batch, f.runs, f.at = false, 0, f.batch[:0], 0, 0
 	return nil
 }
 
-// wait waits until everything before is done.
+// wait waits until everything before is done, and empties all flights.
 func (l *line) wait() error {
 	if err := l.submit(); err != nil {
 		return err
 	}
-	return l.land(&l.flights[(l.now+flights-1)%flights]) // the last one: those before it are done when it is
+	for n := 1; n < flights; n++ {
+		if err := l.land(&l.flights[(l.now+n)%flights]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish puts other commands behind everything before them and waits until all of it is done.
@@ -257,11 +275,7 @@ func (l *line) finish(more func(vk.CommandBuffer)) error {
 	if err := l.between(more); err != nil {
 		return err
 	}
-	f := &l.flights[l.now]
-	if err := l.submit(); err != nil {
-		return err
-	}
-	return l.land(f)
+	return l.wait()
 }
 
 // read waits for everything before and copies from a place in a piece, in bytes, into data.

@@ -172,6 +172,37 @@ func TestStepsSeeWhatStepsBeforeWrote(t *testing.T) {
 	}
 }
 
+// What each run leaves is kept, whatever is written and read in between, and comes in order.
+func TestWatching(t *testing.T) {
+	m := build(t, adding(t, 3))
+	require.NoError(t, m.Run(context.Background(), "step"), "not watched")
+	require.NoError(t, m.Watch([]int{2, 0}))
+	require.NoError(t, m.Write(1, []float32{1, 2, 3}))
+	var got, want [][]float32
+	for step := range 200 {
+		by := float32(step % 5)
+		require.NoError(t, m.Write(2, make([]float32, 3))) // overwrites what the run before left
+		require.NoError(t, m.Write(0, []float32{by}))
+		require.NoError(t, m.Run(context.Background(), "step"))
+		want = append(want, []float32{by, 2 * by, 3 * by, by})
+		if step%60 == 59 {
+			require.NoError(t, m.Read(1, make([]float32, 3)))
+		}
+		some, err := m.Watched(false)
+		require.NoError(t, err)
+		got = append(got, some...)
+		require.LessOrEqual(t, len(got), step+1)
+	}
+	rest, err := m.Watched(true)
+	require.NoError(t, err)
+	require.Equal(t, want, append(got, rest...))
+	require.NoError(t, m.Watch(nil))
+	require.NoError(t, m.Run(context.Background(), "step"))
+	rest, err = m.Watched(true)
+	require.NoError(t, err)
+	require.Empty(t, rest)
+}
+
 func TestMistakesOfTheCaller(t *testing.T) {
 	m := build(t, adding(t, 4))
 	require.EqualError(t, m.Write(1, make([]float32, 5)), "buffer x holds 4 numbers, not 5")
@@ -231,6 +262,24 @@ func TestWhatIsMissing(t *testing.T) {
 		_, err := (&Backend{}).Build(context.Background(), adding(t, 4))
 		missing(t, err, "no Vulkan driver was found")
 	})
+}
+
+// A device that is lost ends the machine's work, with what to do; what is asked of the machine later says the same, and it closes as any other.
+func TestALostDevice(t *testing.T) {
+	m := build(t, adding(t, 4))
+	require.NoError(t, m.Run(context.Background(), "step"))
+	m.line.hand = func([]vk.CommandBuffer, vk.Fence) vk.Result { return vk.ErrorDeviceLost }
+	lost := m.Read(2, make([]float32, 4))
+	var missing *backend.Missing
+	require.ErrorAs(t, lost, &missing)
+	require.ErrorContains(t, lost, "the device was lost")
+	require.ErrorContains(t, lost, "the last checkpoint stands")
+	require.ErrorContains(t, lost, "--resume")
+	require.Equal(t, lost, m.Run(context.Background(), "step"))
+	require.Equal(t, lost, m.Write(1, make([]float32, 4)))
+	require.Equal(t, lost, m.Wait())
+	_, err := m.Profile("step")
+	require.Equal(t, lost, err)
 }
 
 func TestChoosing(t *testing.T) {
