@@ -17,6 +17,7 @@ type engine struct {
 	machine backend.Machine
 	set     *settings
 	sums    []sum
+	ended   results
 }
 
 // newEngine builds a plan of a program. Nothing is in its buffers yet.
@@ -29,7 +30,7 @@ func newEngine(ctx context.Context, prog *Program, plan *kernel.Plan, b backend.
 	if err != nil {
 		return nil, err
 	}
-	return &engine{prog, plan, m, set, sumsOf(plan)}, nil
+	return &engine{prog: prog, plan: plan, machine: m, set: set, sums: sumsOf(plan)}, nil
 }
 
 // feed writes a batch into the inputs; of a batch with more rows than the plan has, the first.
@@ -55,11 +56,6 @@ func (e *engine) feed(b *Batch) error {
 		}
 	}
 	return nil
-}
-
-// run makes the updates of a list for the batch that was fed. A list is short and is never cut: a context ends a run between them.
-func (e *engine) run(ctx context.Context, list string) error {
-	return e.machine.Run(context.WithoutCancel(ctx), list)
 }
 
 // kept are the buffers that outlive a step.

@@ -47,6 +47,11 @@ func (t *trainer) order(epoch int) []int {
 // a checkpoint.
 func (t *trainer) epoch(ctx context.Context, epoch int) error {
 	err := t.updates(ctx, epoch)
+	if err == nil || errors.Is(err, ctx.Err()) {
+		if late := t.checkLosses(t.main, true); late != nil {
+			return late
+		}
+	}
 	if err == nil && t.at.InEpoch < t.steps(t.opts.Train.Len()) { // as many as were asked for
 		if err := t.noteStop(); err != nil {
 			return err
@@ -107,6 +112,9 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 			return err
 		}
 		if time.Since(t.saved) > t.opts.CheckpointEvery {
+			if err := t.checkLosses(t.main, true); err != nil {
+				return err
+			}
 			if err := t.checkpoint(latest); err != nil {
 				return err
 			}
@@ -134,14 +142,14 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 	if err := e.set.write(e.machine, t.at.Step, updates, float64(t.at.Epoch)/float64(max(1, t.prog.Epochs))); err != nil {
 		return err
 	}
-	if err := e.run(ctx, list); err != nil {
+	if err := e.run(ctx, list, t.at.Step+1); err != nil {
 		return err
 	}
 	t.at.Updates = updates
 	t.at.Step++
 	t.at.InEpoch++
 	t.at.Samples += b.N
-	if err := t.checkLosses(e); err != nil {
+	if err := t.checkLosses(e, e != t.main); err != nil {
 		return err
 	}
 	if e != t.main {
@@ -152,6 +160,9 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 
 // enterShort gives an engine for a batch of n samples, with the state of the main one.
 func (t *trainer) enterShort(ctx context.Context, n int) (*engine, error) {
+	if err := t.checkLosses(t.main, true); err != nil {
+		return nil, err
+	}
 	if t.short == nil || t.short.plan.Batch != n {
 		plan, err := t.prog.ForBatch(n)
 		if err != nil {
@@ -160,6 +171,9 @@ func (t *trainer) enterShort(ctx context.Context, n int) (*engine, error) {
 		e, err := newEngine(ctx, t.prog, plan, t.opts.Backend)
 		if err != nil {
 			return nil, err
+		}
+		if err := e.follow(); err != nil {
+			return nil, errors.Join(err, e.machine.Close())
 		}
 		if t.short != nil {
 			t.short.machine.Close()

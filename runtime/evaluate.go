@@ -17,10 +17,19 @@ type Evaluation struct {
 	Measures map[string]float64 `json:"measures,omitempty"`
 }
 
-// evaluate runs the list "evaluate" over a whole split. The sums are read after every batch and added in float64.
+// evaluate runs the list "evaluate" over a whole split. The sums begin anew with every batch and are added in float64.
 func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error) {
 	totals := map[string]float64{}
 	samples := 0
+	add := func(wait bool) error {
+		batches, err := e.results(false, wait)
+		for _, b := range batches {
+			for _, s := range b.sums {
+				totals[s.name] += s.value
+			}
+		}
+		return err
+	}
 	for b, err := range split.Batches(ctx, nil, e.plan.Batch, 0, false) {
 		if err != nil {
 			return nil, err
@@ -34,21 +43,20 @@ func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error)
 		if err := e.clear(false); err != nil {
 			return nil, err
 		}
-		if err := e.run(ctx, "evaluate"); err != nil {
+		if err := e.run(ctx, "evaluate", 0); err != nil {
 			return nil, err
 		}
-		sums, err := e.read(false)
-		if err != nil {
+		if err := add(false); err != nil {
 			return nil, err
-		}
-		for _, s := range sums {
-			totals[s.name] += s.value
 		}
 		for _, w := range b.Weight {
 			if w != 0 {
 				samples++
 			}
 		}
+	}
+	if err := add(true); err != nil {
+		return nil, err
 	}
 	out := &Evaluation{Samples: samples}
 	for _, s := range e.sums {
@@ -88,6 +96,9 @@ func Evaluate(ctx context.Context, prog *Program, b backend.Backend, load func(b
 		return nil, err
 	}
 	if err := load(e.machine); err != nil {
+		return nil, err
+	}
+	if err := e.follow(); err != nil {
 		return nil, err
 	}
 	if err := e.set.write(e.machine, 0, map[string]int{"forward": 1, "inverse": 1}, 0); err != nil {

@@ -52,6 +52,7 @@ type fake struct {
 	fed   [][]float32                            // first column of each training batch
 	spoil func(step int, b map[string][]float32) // called behind a training list
 	steps int
+	late  bool  // its machines work behind their caller: what a run left is known three runs later
 	built []int // batch sizes
 	open  int
 }
@@ -63,6 +64,9 @@ func (f *fake) Build(_ context.Context, p *kernel.Plan) (backend.Machine, error)
 	}
 	f.built = append(f.built, p.Batch)
 	f.open++
+	if f.late {
+		return &lateMachine{fakeMachine: m}, nil
+	}
 	return m, nil
 }
 
@@ -142,6 +146,35 @@ func (m *fakeMachine) Run(ctx context.Context, list string) error {
 		f.spoil(f.steps, b)
 	}
 	return nil
+}
+
+// A lateMachine is a fake whose watched buffers are known three runs later.
+type lateMachine struct {
+	*fakeMachine
+	watched []int
+	seen    [][]float32
+}
+
+func (m *lateMachine) Watch(buffers []int) error { m.watched, m.seen = buffers, nil; return nil }
+
+func (m *lateMachine) Run(ctx context.Context, list string) error {
+	err := m.fakeMachine.Run(ctx, list)
+	var all []float32
+	for _, b := range m.watched {
+		all = append(all, m.buffers[m.plan.Buffers[b].Name]...)
+	}
+	m.seen = append(m.seen, all)
+	return err
+}
+
+func (m *lateMachine) Watched(wait bool) ([][]float32, error) {
+	n := max(0, len(m.seen)-3)
+	if wait {
+		n = len(m.seen)
+	}
+	known := m.seen[:n]
+	m.seen = m.seen[n:]
+	return known, nil
 }
 
 // points are samples whose first column is their number.

@@ -34,22 +34,24 @@ func (p *Program) lossOf(name string) string {
 	return fmt.Sprintf("the %s of layer %s", strings.ReplaceAll(kind, "_", " "), layer)
 }
 
-// checkLosses stops a run at the update that made a loss infinite or not a number.
-func (t *trainer) checkLosses(e *engine) error {
-	losses, err := e.read(true)
+// checkLosses names the update that made a loss infinite or not a number, among those whose losses are known; with wait, among all.
+func (t *trainer) checkLosses(e *engine, wait bool) error {
+	updates, err := e.results(true, wait)
 	if err != nil {
 		return err
 	}
-	var what []string
-	for _, l := range losses {
-		if !finite(l.value) {
-			what = append(what, fmt.Sprintf("%s is %v", t.prog.lossOf(l.name), l.value))
+	for _, u := range updates {
+		var what []string
+		for _, l := range u.sums {
+			if !finite(l.value) {
+				what = append(what, fmt.Sprintf("%s is %v", t.prog.lossOf(l.name), l.value))
+			}
+		}
+		if what != nil {
+			return &NotFinite{Step: u.step, What: what}
 		}
 	}
-	if what == nil {
-		return nil
-	}
-	return &NotFinite{Step: t.at.Step, What: what}
+	return nil
 }
 
 // checkParameters stops a run whose parameters became infinite or not a number, though no loss did.

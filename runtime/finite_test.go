@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -52,6 +53,32 @@ func TestNotFinite(t *testing.T) {
 			require.Contains(t, string(text), `"epoch":1,`)
 			require.NotContains(t, string(text), `"epoch":2,`)
 		})
+	}
+}
+
+// TestLateMachines: with a machine that works behind its caller a run leaves the same behind, and names the same step; it notices before anything is kept.
+func TestLateMachines(t *testing.T) {
+	train := func(late bool) (ran []string, left string) {
+		r := newTrial(t, t.TempDir())
+		r.late, r.prog.KeepLast, r.prog.LogEvery = late, true, 3 // two engines take turns
+		r.train(t)
+		return r.ran, outcome(t, r.opts.Dir)
+	}
+	ran, left := train(false)
+	lateRan, lateLeft := train(true)
+	require.Equal(t, ran, lateRan)
+	require.Equal(t, left, lateLeft)
+	for _, spoiled := range []int{5, 6, 10} { // the first of an epoch, in the middle, and of the short batch at its end
+		r := newTrial(t, t.TempDir())
+		r.late, r.prog.KeepLast = true, true
+		r.spoil = func(step int, b map[string][]float32) {
+			if step == spoiled {
+				b["train.loss"][0] = nan
+			}
+		}
+		_, err := Train(r.ctx, r.prog, r.opts)
+		require.ErrorContains(t, err, fmt.Sprintf("step %d: the task loss of layer y is NaN", spoiled))
+		require.LessOrEqual(t, r.steps, (spoiled+4)/5*5, "noticed in its epoch")
 	}
 }
 

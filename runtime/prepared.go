@@ -53,7 +53,7 @@ func (p *Prepared) Step(ctx context.Context, list string) error {
 	if err := p.engine.set.write(p.Machine, p.step, map[string]int{"forward": int(p.step), "inverse": int(p.step)}, 0); err != nil {
 		return err
 	}
-	return p.engine.run(ctx, list)
+	return p.Machine.Run(ctx, list)
 }
 
 // Close ends the machine.

@@ -152,6 +152,9 @@ func (t *trainer) logStep() error {
 	if t.prog.LogEvery == 0 || t.at.Step%uint64(t.prog.LogEvery) != 0 {
 		return nil
 	}
+	if err := t.checkLosses(t.main, true); err != nil {
+		return err
+	}
 	row, err := t.stepRow()
 	if err != nil {
 		return err

@@ -91,6 +91,9 @@ func (t *trainer) begin() error {
 	if err := initialize(t.prog.Plan, t.main.machine, t.prog.Seed); err != nil {
 		return err
 	}
+	if err := t.main.follow(); err != nil {
+		return err
+	}
 	if err := t.restore(resume); err != nil {
 		return err
 	}
