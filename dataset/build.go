@@ -7,21 +7,12 @@ import (
 
 // split joins samples of h×w×c and their labels to what the program wants, and refuses what does not fit it.
 func split(spec Spec, training bool, source source, h, w, c int, classes []string, labels []int32, targets []float32) (*Split, error) {
-	flat := spec.H*spec.W == 1
-	if flat && spec.C != h*w*c || !flat && (spec.H != h || spec.W != w || spec.C != c) {
-		remedy := fmt.Sprintf("write `input image %s` in the program", shape(h, w, c))
-		if h*w == 1 {
-			remedy = fmt.Sprintf("write `input %d` in the program", c)
-		}
-		return nil, &Error{What: "data set " + spec.Name, Expected: "samples of " + shape(spec.H, spec.W, spec.C) + " (the network's input)",
-			Found: shape(h, w, c), Remedy: remedy}
-	}
 	if spec.Outputs == 0 {
 		classes, labels, targets = nil, nil, nil
 	}
-	if classes != nil && len(classes) != spec.Outputs {
-		return nil, &Error{What: "data set " + spec.Name, Expected: fmt.Sprintf("%d classes (the network's outputs)", spec.Outputs),
-			Found: fmt.Sprint(len(classes)), Remedy: fmt.Sprintf("give the output layer %d units", len(classes))}
+	flat := spec.H*spec.W == 1
+	if flat && spec.C != h*w*c || !flat && (spec.H != h || spec.W != w || spec.C != c) || classes != nil && len(classes) != spec.Outputs {
+		return nil, &Misfit{Spec: spec, H: h, W: w, C: c, Classes: len(classes)}
 	}
 	ready, err := prepare(spec.Steps, h, w, c, training)
 	if err != nil {

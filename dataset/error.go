@@ -1,6 +1,25 @@
 package dataset
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// A Misfit is data of another shape or number of classes than the program's: a fault of either.
+type Misfit struct {
+	Spec    Spec
+	H, W, C int // of a sample
+	Classes int // 0 where labels are no classes, or are not wanted
+}
+
+// Error says what was expected and found of both.
+func (m *Misfit) Error() string {
+	expected, found := shape(m.Spec.H, m.Spec.W, m.Spec.C), shape(m.H, m.W, m.C)
+	if m.Classes > 0 {
+		expected, found = fmt.Sprintf("%s, %d classes", expected, m.Spec.Outputs), fmt.Sprintf("%s, %d classes", found, m.Classes)
+	}
+	return fmt.Sprintf("data set %s: expected samples of %s, as the network has them, found %s", m.Spec.Name, expected, found)
+}
 
 // An Error is a fault of the data, not of bnetc: a file that is missing, short, too long, mislabelled, or of another shape.
 type Error struct {

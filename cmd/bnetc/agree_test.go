@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand"
@@ -102,8 +102,9 @@ func (c handCase) run(t *testing.T, target string) {
 	if c.input.h*c.input.w == 1 {
 		shape = []int{n, c.input.c}
 	}
-	writeNPY(t, filepath.Join(dir, "x.npy"), "<f4", shape, x)
-	writeNPY(t, filepath.Join(dir, "y.npy"), "<i4", []int{n}, labels)
+	if err := errors.Join(writeArray(filepath.Join(dir, "x.npy"), "<f4", shape, x), writeArray(filepath.Join(dir, "y.npy"), "<i4", []int{n}, labels)); err != nil {
+		t.Fatal(err)
+	}
 
 	hand := &byHand{layers: append([]*handLayer{nil}, layers...), rule: c.rule, alpha: alpha, squared: c.squared, p: map[string][]float64{}}
 	var tensors []safetensors.Tensor
@@ -253,20 +254,4 @@ func product(shape []int) int {
 		n *= d
 	}
 	return n
-}
-
-// writeNPY writes an array as NumPy does.
-func writeNPY(t *testing.T, path, dtype string, shape []int, data any) {
-	t.Helper()
-	dims := strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", ", ") + ","
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", dtype, dims)
-	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
-	out := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), byte(len(header)>>8))
-	out, err := binary.Append(append(out, header...), binary.LittleEndian, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, out, 0o666); err != nil {
-		t.Fatal(err)
-	}
 }

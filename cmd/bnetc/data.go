@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"bnetc/dataset"
 	"bnetc/lang/check"
+	"bnetc/lang/diag"
 	"bnetc/runtime"
 )
 
@@ -27,6 +29,13 @@ func openData(ctx context.Context, p *check.Program, dir string) (*dataset.Data,
 		spec.Steps = append(spec.Steps, dataset.Step{Name: s.Name, Args: s.Args, Word: s.Word})
 	}
 	data, err := dataset.Open(spec, dir)
+	var misfit *dataset.Misfit
+	if errors.As(err, &misfit) {
+		var l diag.List
+		p.Fits(check.Shape{H: misfit.H, W: misfit.W, C: misfit.C}, misfit.Classes, &l)
+		l.Render(os.Stderr)
+		return nil, diagnosed{statusFault}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,15 +97,17 @@ func writePoints(xFile, yFile string, n, units, classes int) error {
 			}
 		}
 	}
-	return errors.Join(writeArray(xFile, fmt.Sprintf("%d, %d", n, units), x), writeArray(yFile, fmt.Sprintf("%d,", n), y))
+	return errors.Join(writeArray(xFile, "|u1", []int{n, units}, x), writeArray(yFile, "|u1", []int{n}, y))
 }
 
-// writeArray writes bytes as NumPy does.
-func writeArray(path, shape string, data []byte) error {
-	header := fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }", shape)
+// writeArray writes numbers as NumPy does.
+func writeArray(path, dtype string, shape []int, data any) error {
+	dims := strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", ", ") + ","
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", dtype, dims)
 	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
 	out := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), byte(len(header)>>8))
-	return os.WriteFile(path, append(append(out, header...), data...), 0o644)
+	out, err := binary.Append(append(out, header...), binary.LittleEndian, data)
+	return errors.Join(err, os.WriteFile(path, out, 0o644))
 }
 
 // fields FILE NAME…: the file's last line is a JSON object that has these fields. NAME=VALUE compares, too.

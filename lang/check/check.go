@@ -82,11 +82,9 @@ type checker struct {
 	set      *overrides
 	p        *Program
 	broken   bool // the network has mistakes: shapes are unknown, and what depends on them is left unchecked
-	inputAt  diag.Span
 	layerAt  map[string]diag.Span
 	how      map[string]string       // how a layer's height came about
 	inverses map[*Layer]*lang.Option // what a layer says of its inverse
-	dataAt   diag.Span
 
 	measureList []*lang.Measure
 }
@@ -108,7 +106,7 @@ func (c *checker) taskLoss(n *lang.Network) {
 	decl := n.Layers[len(n.Layers)-1]
 	if c.p.TargetIsInput {
 		if last.Shape.Units() != c.p.Input.Units() {
-			c.list.Error(diag.TargetShape, decl.Kind.Span, "an autoencoder gives back its input, and the output has another size").Also(c.inputAt, "the input").
+			c.list.Error(diag.TargetShape, decl.Kind.Span, "an autoencoder gives back its input, and the output has another size").Also(c.p.at.input, "the input").
 				Expected(counted(c.p.Input.Units(), "unit")).Found(counted(last.Shape.Units(), "unit")).Hint(fmt.Sprintf("output %s = all -> %d, sigmoid", last.Name, c.p.Input.Units()))
 		}
 		if c.p.Loss == CrossEntropy {
@@ -116,41 +114,10 @@ func (c *checker) taskLoss(n *lang.Network) {
 				Hint(fmt.Sprintf("output %s = all -> %d, sigmoid", last.Name, c.p.Input.Units()))
 		}
 	}
+	c.p.at.output = decl.Span
 	for _, d := range dataSets {
-		if d.name != c.p.Train.Data || d.classes == 0 {
-			continue
-		}
-		if c.p.Input != d.shape && c.p.Input != (Shape{1, 1, d.shape.Units()}) {
-			hint := "`input image " + d.shape.Text() + "`"
-			for _, o := range dataSets {
-				if o.shape == c.p.Input {
-					hint += ", or `train on " + o.name + "`"
-					break
-				}
-			}
-			c.list.Error(diag.DataShape, c.dataAt, d.name+" does not fit the input of network "+c.p.Name).Label(fmt.Sprintf("images of %s, %d classes", d.shape.Text(), d.classes)).
-				Also(c.inputAt, "declared here").Expected(c.p.Input.Text()).Found(d.shape.Text()).Hint(hint)
-		}
-		if !c.p.TargetIsInput && last.Shape.Units() != d.classes {
-			c.list.Error(diag.DataClasses, c.dataAt, d.name+" has another number of classes than the output "+last.Name).Label(counted(d.classes, "class")).
-				Also(decl.Span, counted(last.Shape.Units(), "unit")).Expected(counted(last.Shape.Units(), "class")).Found(counted(d.classes, "class")).
-				Hint(fmt.Sprintf("output %s = all -> %d, softmax", last.Name, d.classes))
+		if d.name == c.p.Train.Data && d.classes > 0 {
+			c.p.Fits(d.shape, d.classes, c.list)
 		}
 	}
-}
-
-// dataSets are the data sets there are: how many files of the user's own they read, and, where it is known before anything is read, the
-// shape of a sample and the number of classes.
-var dataSets = []struct {
-	name    string
-	files   []int
-	example string
-	shape   Shape
-	classes int
-}{
-	{"mnist", []int{0}, "mnist", Shape{28, 28, 1}, 10},
-	{"digits", []int{0}, "digits", Shape{28, 28, 1}, 10},
-	{"cifar10", []int{0}, "cifar10", Shape{32, 32, 3}, 10},
-	{"images", []int{2}, `images("train", "val")`, Shape{}, 0},
-	{"npy", []int{2, 4}, `npy("x.npy", "y.npy")`, Shape{}, 0},
 }

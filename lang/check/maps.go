@@ -135,7 +135,7 @@ func (in *instance) inverseField(layer *Layer, opt *lang.Option, below Shape) (C
 
 // inverseShape reports an inverse that gives another shape than that of the layer below.
 func (in *instance) inverseShape(layer *Layer, opt *lang.Option, w *Field, below Shape) {
-	at, name, is := in.inputAt, "the input", "is "
+	at, name, is := in.p.at.input, "the input", "is "
 	if layer.Index > 1 {
 		name = in.p.Layers[layer.Index-2].Name
 		at, is = in.layerAt[name], "has "

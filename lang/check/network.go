@@ -51,7 +51,7 @@ func (c *checker) network(n *lang.Network) {
 	c.broken = n.Broken
 	if n.Input != nil {
 		c.p.Input = c.inputShape(n.Input)
-		c.inputAt = n.Input.At
+		c.p.at.input = n.Input.At
 	} else if !n.Broken {
 		c.wrong(diag.MissingInput, n.Name.Span, "network "+n.Name.Text+" has no input").Hint("input image 28x28x1")
 	}

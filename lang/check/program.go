@@ -24,6 +24,7 @@ type Program struct {
 	Report        *Plausibility
 
 	source source
+	at     struct{ input, output, data diag.Span } // where they are declared
 }
 
 // A Shape of activities, channels last. A flat layer is 1x1xC.

@@ -19,7 +19,7 @@ func (c *checker) trainDefaults() {
 func (c *checker) train(t *lang.Train) {
 	c.trainDefaults()
 	c.p.Train.Data, c.p.Train.Span = t.Data.Text, t.Span
-	c.dataAt = t.Data.Span
+	c.p.at.data = t.Data.Span
 	var names []string
 	for _, d := range dataSets {
 		names = append(names, d.name)

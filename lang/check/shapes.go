@@ -149,7 +149,7 @@ func (c *checker) locations(k *lang.Connection, name string, w *Field, in Shape)
 func halves(n int) (before, after int) { return n / 2, n - n/2 }
 
 func (c *checker) tooLarge(k *lang.Connection, name string, spanH, spanW, h, w int, in Shape) {
-	below, at, gives := "the input", c.inputAt, "is "+in.Text()
+	below, at, gives := "the input", c.p.at.input, "is "+in.Text()
 	if n := len(c.p.Layers); n > 0 {
 		below = c.p.Layers[n-1].Name
 		at, gives = c.layerAt[below], "gives "+in.Text()
