@@ -90,7 +90,11 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%d updates; report: %s\n", result.Steps, filepath.Join(dir, runtime.ReportFile))
+	reached := ""
+	if row, ok := result.Row.(*runtime.EpochRow); ok && row.TestError != nil {
+		reached = fmt.Sprintf(", test error %.2f %%", *row.TestError)
+	}
+	fmt.Fprintf(os.Stderr, "%d updates%s; report: %s\n", result.Steps, reached, filepath.Join(dir, runtime.ReportFile))
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(result.Row)
 	}
