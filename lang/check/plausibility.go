@@ -46,7 +46,7 @@ var columns = []struct {
 }
 
 // plausibility reads the report off the instantiated expressions; no name plays a part. It looks at everything that reaches an update, by way
-// of named values too, and lays each finding at the layer whose space the expression gives:
+// of named values too, and lays a finding at the layer that is updated, or, beyond a map that a signal comes through, at the layer it comes to:
 //
 //   - weight transport: a signal goes back through weights (their transpose, their signs, an exact inverse, the derivative of a loss) that
 //     another path learns.
@@ -61,7 +61,7 @@ func (in *instance) plausibility() *Plausibility {
 	for _, l := range in.p.Layers {
 		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
 	}
-	t := &tracer{p: in.p, report: r, seen: map[*Expr]bool{}, weights: map[*Expr]float64{}, labels: map[*Expr]bool{}}
+	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, weights: map[*Expr]float64{}, labels: map[*Expr]bool{}}
 	for _, g := range in.p.Goals {
 		t.goal(g)
 	}
@@ -75,11 +75,17 @@ func (in *instance) plausibility() *Plausibility {
 	return r
 }
 
+// A visit is an expression met on the way from the update of a layer; 0 beyond a map.
+type visit struct {
+	e  *Expr
+	at int
+}
+
 // A tracer walks the dataflow back from the updates.
 type tracer struct {
 	p       *Program
 	report  *Plausibility
-	seen    map[*Expr]bool
+	seen    map[visit]bool
 	weights map[*Expr]float64
 	labels  map[*Expr]bool
 }
@@ -97,11 +103,11 @@ func (t *tracer) add(layer int, c column, e Evidence) {
 func (t *tracer) goal(g *Goal) {
 	if g.Along != nil {
 		t.local(g.Along, g)
-		t.trace(g.Along)
+		t.trace(g.Along, g.Over.Layer.Index)
 		return
 	}
 	t.loss(g.Minimize, g)
-	t.trace(g.Minimize)
+	t.trace(g.Minimize, g.Over.Layer.Index)
 	t.through(g.Minimize, g, nil)
 }
 
@@ -175,40 +181,44 @@ func (t *tracer) through(e *Expr, g *Goal, above []*Expr) {
 	}
 }
 
-// trace collects evidence from an expression and from the values it reads.
-func (t *tracer) trace(e *Expr) {
-	if t.seen[e] {
+// trace collects evidence from an expression and from the values it reads, on the way from the update of layer at.
+func (t *tracer) trace(e *Expr, at int) {
+	if t.seen[visit{e, at}] {
 		return
 	}
-	t.seen[e] = true
-	l := e.Space.Layer
+	t.seen[visit{e, at}] = true
+	l := at
+	if l == 0 {
+		l = e.Space.Layer
+	}
 	switch e.Op {
 	case Ref:
-		t.trace(e.Value.Expr)
+		t.trace(e.Value.Expr, at)
 	case Apply, Operate, Transpose, SignOperate, SignTranspose:
-		t.transported(e)
+		t.transported(e, l)
 		if t.isError(e.Args[0]) {
-			t.carries(e)
+			t.carries(e, l)
 		}
+		at = 0
 	case Add, Sub:
 		// B(y) - B(h) is B(y - h): a difference of what came through linear maps is a difference that came through them.
 		if leaves, sum := t.leaves(e, 1); math.Abs(sum) < tiny {
 			for _, leaf := range leaves {
 				if t.fromLabel(leaf) && math.Abs(t.weight(leaf)) >= tiny {
-					t.carries(leaf)
+					t.carries(leaf, l)
 				}
 			}
 		}
 	case GradLoss:
 		if e.Name != "a" {
-			above := t.p.LayerName(l + 1)
-			t.add(l, taskGradient, t.evidence(e, e.Span, "is the gradient of the task loss at layer "+t.p.LayerName(l), "is the gradient of the task loss below the output"))
+			above := t.p.LayerName(e.Layer + 1)
+			t.add(l, taskGradient, t.evidence(e, e.Span, "is the gradient of the task loss at layer "+t.p.LayerName(e.Layer), "is the gradient of the task loss below the output"))
 			t.add(l, transport, t.evidence(e, e.Span, "reads the weights of "+above, "reads the weights of layer "+above))
 			t.add(l, errors, t.evidence(e, e.Span, "brings the error of layer "+above, "brings the error of layer "+above))
 		}
 	}
 	for _, a := range e.Args {
-		t.trace(a)
+		t.trace(a, at)
 	}
 }
 
@@ -217,7 +227,7 @@ func (t *tracer) evidence(e *Expr, at diag.Span, says, label string) Evidence {
 }
 
 // transported adds evidence where an operator goes back through weights that another path learns.
-func (t *tracer) transported(e *Expr) {
+func (t *tracer) transported(e *Expr, at int) {
 	m := e.Map
 	if m == nil {
 		return // pooling has no weights
@@ -243,20 +253,20 @@ func (t *tracer) transported(e *Expr) {
 			ev.Also = append(ev.Also, diag.Label{Span: g.What, Text: "learns the same weights from the forward path"})
 		}
 	}
-	t.add(e.Space.Layer, transport, ev)
+	t.add(at, transport, ev)
 }
 
 // carries adds evidence that an operator brings an error.
-func (t *tracer) carries(e *Expr) {
+func (t *tracer) carries(e *Expr, at int) {
 	from := e.Args[0].Space.Layer
 	name := t.p.LayerName(from)
 	label := "brings the error of layer " + name
 	if e.Layer == from {
 		label = "brings the error of layer " + e.Index
 	}
-	t.add(e.Space.Layer, errors, t.evidence(e, e.Fn, "brings the error of layer "+name, label))
+	t.add(at, errors, t.evidence(e, e.Fn, "brings the error of layer "+name, label))
 	if t.isGradient(e) {
-		t.add(e.Space.Layer, taskGradient, t.evidence(e, e.Fn, "carries the gradient of the task loss", "carries the gradient of the task loss"))
+		t.add(at, taskGradient, t.evidence(e, e.Fn, "carries the gradient of the task loss", "carries the gradient of the task loss"))
 	}
 }
 

@@ -113,6 +113,8 @@ func TestPlausibilityIsOfTheDataflow(t *testing.T) {
 		{"a loss scaled by another layer", `
   minimize |f[l](h[l-1]) - h[l]^2|^2 * |h[last]|^2   over f[l]   for hidden l
   minimize loss   over f[last]`, "non-local l1 l2"},
+		{"a subspace, by the layer's own transpose", `
+  descend f[l] along -outer(h[l], h[l-1] - transpose(f[l])(h[l]))   for every l`, "transport l1 l2 y"},
 		{"Hebb's", `
   descend f[l] along outer(h[l] * h[l], 1) * weights(f[l]) - outer(h[l], h[l-1])   for every l`, ""},
 	} {
