@@ -11,15 +11,16 @@ import (
 
 // build makes a kernel of every group that fuse formed and lays the values that travel between kernels out in buffers.
 //
-// Layouts: what belongs to samples lies in lanes, [Nb, units, Lanes], so that a vector holds one unit of several samples and weights are read as
+// Layouts: what belongs to samples lies in lanes, [blocks, units, vector], so that a vector holds one unit of several samples and weights are read as
 // scalars in their natural layout, whatever the relation. A gradient is a vector along the last axis of its weights; its operand along
 // that axis is wanted with the batch outside: in panels, [units/P, N, P], or, for fields, plain rows [N, units]; a pack kernel makes them.
 func build(p *tensor.Program, t *Target) (*kernel.Plan, []Remark, error) {
 	b := &builder{
-		program: p, target: t, lanes: t.Lanes(p.Batch), buffers: map[string]int{}, stored: map[*tensor.Node]int{},
+		program: p, target: t, buffers: map[string]int{}, stored: map[*tensor.Node]int{},
 		plan: &kernel.Plan{Name: p.Name, Batch: p.Batch},
 	}
-	b.blocks = (p.Batch + b.lanes - 1) / b.lanes
+	b.blocks = (p.Batch + t.Vector - 1) / t.Vector
+	b.together = t.together(b.blocks)
 	b.declare()
 	for _, l := range listsOf(p) {
 		if err := b.list(l); err != nil {
@@ -30,17 +31,17 @@ func build(p *tensor.Program, t *Target) (*kernel.Plan, []Remark, error) {
 }
 
 type builder struct {
-	program *tensor.Program
-	target  *Target
-	lanes   int // samples in a block
-	blocks  int // Nb
-	plan    *kernel.Plan
-	buffers map[string]int       // by name
-	stored  map[*tensor.Node]int // the lanes buffer of a value
-	names   int
-	remarks []Remark
-	steps   []kernel.Step // of the list being built
-	packed  map[string]bool
+	program  *tensor.Program
+	target   *Target
+	blocks   int // of the batch, each a vector of samples
+	together int // blocks that a worker takes at once; it divides blocks
+	plan     *kernel.Plan
+	buffers  map[string]int       // by name
+	stored   map[*tensor.Node]int // the lanes buffer of a value
+	names    int
+	remarks  []Remark
+	steps    []kernel.Step // of the list being built
+	packed   map[string]bool
 }
 
 // declare makes the buffers that the host sees: settings, inputs, parameters with their states, metrics.
@@ -104,7 +105,7 @@ func (b *builder) inLanes(n *tensor.Node) int {
 	if n.Op == tensor.Input {
 		name += ".lanes"
 	}
-	i := b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{b.blocks, units(n.Type.Shape), b.lanes}})
+	i := b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{b.blocks, units(n.Type.Shape), b.target.Vector}})
 	b.stored[n] = i
 	return i
 }

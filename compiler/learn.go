@@ -122,13 +122,13 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			return stmts
 		}
 		var batch []kernel.Stmt
-		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
+		full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
 		if full > 0 {
-			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}, {Var: "n", Extent: b.lanes}},
-				sum(v("nb"), plus(v("n"), v("nb"), b.lanes)))...)
+			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}, {Var: "n", Extent: b.target.Vector}},
+				sum(v("nb"), plus(v("n"), v("nb"), b.target.Vector)))...)
 		}
 		if rest > 0 {
-			batch = append(batch, nest([]kernel.Loop{{Var: "n", Extent: rest}}, sum(at(full), plus(v("n"), at(full*b.lanes), 1)))...)
+			batch = append(batch, nest([]kernel.Loop{{Var: "n", Extent: rest}}, sum(at(full), plus(v("n"), at(full*b.target.Vector), 1)))...)
 		}
 		body = append(body, inGuards(s.reduce, s.guards, batch)...)
 		body = append(body, b.apply(e, g, update)...)
@@ -333,15 +333,10 @@ func (b *builder) sums(f *fusion, g *group, e *element) []kernel.Stmt {
 		add := func(block, lane kernel.Index) []kernel.Stmt {
 			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(load(buffer, block, position, lane))}}
 		}
-		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
+		full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
 		if full > 0 {
 			loops := append(slices.Clone(locations), kernel.Loop{Var: "nb", Extent: full})
-			lane := v("lane")
-			if b.lanes > b.target.Vector {
-				loops = append(loops, kernel.Loop{Var: "v", Extent: b.lanes / b.target.Vector})
-				lane = plus(lane, v("v"), b.target.Vector)
-			}
-			body = append(body, &kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: nest(loops, add(v("nb"), lane))})
+			body = append(body, &kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: nest(loops, add(v("nb"), v("lane")))})
 		}
 		if rest > 0 {
 			body = append(body, nest(append(slices.Clone(locations), kernel.Loop{Var: "n", Extent: rest}), add(at(full), v("n")))...)

@@ -243,7 +243,21 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 		s.operand = plus(scale(s.operand, readShape[d]), p, 1)
 	}
 	s.weight = s.place(weight)
+	// Loops that a bound depends on stand outside those that none does, so that the innermost loop runs without a test.
+	slices.SortStableFunc(s.reduce, func(a, b kernel.Loop) int { return boolInt(s.bounds(b.Var)) - boolInt(s.bounds(a.Var)) })
 	return s
+}
+
+// bounds tells whether a bound of the source depends on a variable.
+func (s *source) bounds(name string) bool {
+	return slices.ContainsFunc(s.guards, func(g kernel.Where) bool { return uses(g.Num, name) })
+}
+
+func boolInt(x bool) int {
+	if x {
+		return 1
+	}
+	return 0
 }
 
 func reads(idx []ir.Index, axis int) bool {

@@ -18,23 +18,19 @@ func (b *builder) packInput(n *tensor.Node) {
 	b.packed[name] = true
 	from, count := b.buffers[n.Name], units(n.Type.Shape)
 	k := &kernel.Kernel{Name: name, From: n.Name + " to lanes", ByBatch: true}
-	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 	unit, place := v("u"), []kernel.Loop{{Var: "u", Extent: count}}
 	if count == 1 {
 		unit, place = at(0), nil
 	}
-	if full > 0 {
-		row := plus(b.lane(), v("nb"), b.lanes)
-		body := b.overVectors([]kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{v("nb"), unit, b.lane()}, Value: only(load(from, row, unit))}})
-		k.Body = nest(append([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, place...), body)
-	}
-	if rest > 0 {
-		// The last block: lanes behind the batch keep what they hold; nothing sums over them.
-		row := plus(v("n"), at(full*b.lanes), 1)
-		body := []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{at(full), unit, v("n")}, Value: only(load(from, row, unit))}}
-		k.Body = append(k.Body, nest(append([]kernel.Loop{{Var: "n", Extent: rest}}, place...), body)...)
-		k.ByBatch = false
-	}
+	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
+		lane := kernel.Loop{Var: "n", Extent: samples}
+		if samples == b.target.Vector {
+			lane = kernel.Loop{Var: "lane", Extent: samples, Mark: kernel.Vector}
+		}
+		row := plus(v(lane.Var), block, b.target.Vector)
+		return nest(append(place, lane), []kernel.Stmt{
+			&kernel.Store{Buffer: to, Index: []kernel.Index{block, unit, v(lane.Var)}, Value: only(load(from, row, unit))}})
+	})
 	b.finish(nil, k)
 }
 
@@ -60,8 +56,7 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 	}
 	b.packed[name] = true
 	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: true}
-	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
-	copyBlock := func(block kernel.Index, samples int) []kernel.Stmt {
+	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
 		var body []kernel.Stmt
 		if n := count / p; n > 0 {
 			body = b.copyPanels(lanes, to, block, at(0), n, p, p, samples)
@@ -70,15 +65,32 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 			body = append(body, b.copyPanels(lanes, to, block, at(count/p), 1, p, width, samples)...)
 		}
 		return body
-	}
-	if full > 0 {
-		k.Body = nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, copyBlock(v("nb"), b.lanes))
-	}
-	if rest > 0 {
-		k.Body = append(k.Body, copyBlock(at(full), rest)...)
-		k.ByBatch = false
-	}
+	})
 	b.finish(nil, k)
+}
+
+// overSamples gives a kernel the blocks that the batch fills, by the batch, and behind them the samples of one that it does not: lanes behind the batch
+// keep what they hold, and nothing sums over them.
+func (b *builder) overSamples(k *kernel.Kernel, body func(block kernel.Index, samples int) []kernel.Stmt) {
+	full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
+	switch {
+	case rest == 0:
+		k.Body = b.overBatch(body(b.block(), b.target.Vector))
+		return
+	case full > 0:
+		k.Body = nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, body(v("nb"), b.target.Vector))
+	}
+	k.ByBatch = false
+	k.Body = append(k.Body, body(at(full), rest)...)
+}
+
+// overBatch puts what a worker does for a block into the loops over all of them.
+func (b *builder) overBatch(body []kernel.Stmt) []kernel.Stmt {
+	loops := []kernel.Loop{{Var: "nb", Extent: b.blocks / b.together, Mark: kernel.Parallel}}
+	if b.together > 1 {
+		loops = append(loops, kernel.Loop{Var: "v", Extent: b.together})
+	}
+	return nest(loops, body)
 }
 
 // copyPanels copies the first width units of panels for one block of samples: a vector is units of one sample, gathered from lanes.
@@ -92,7 +104,7 @@ func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p
 	if panels > 1 {
 		panel = plus(panel, v("p"), 1)
 	}
-	row := plus(v("n"), block, b.lanes)
+	row := plus(v("n"), block, b.target.Vector)
 	for _, c := range cuts(width, widths) {
 		within := at(c.from)
 		var loops []kernel.Loop

@@ -32,14 +32,13 @@ func (b *builder) product(f *fusion, g *group) error {
 	}
 	first := products[0]
 	w := newWalk(flat(first.Rel), first.Role)
-	vectors := b.lanes / b.target.Vector
-	tile := max(1, min(8, b.target.accumulators()/(vectors*len(products))))
+	vectors := b.together
 	if len(products) > 1 {
 		// Several products: one vector at a time and more units, so that an operand loaded is used by more of them
 		// (docs/performance.md: 80 % of peak with 6 units x 1 vector x 2 products, 68 % with 3 x 2 x 2).
 		vectors = 1
-		tile = max(1, min(8, b.target.accumulators()/len(products)))
 	}
+	tile := max(1, b.target.accumulators()/(vectors*len(products)))
 	var sources []*source
 	for _, n := range products {
 		s := newSource(w, flat(n.Rel), n.Role)
@@ -55,9 +54,9 @@ func (b *builder) product(f *fusion, g *group) error {
 	for _, n := range products {
 		weightBytes += 4 * int64(units(n.Args[0].Type.Shape))
 	}
-	k := &kernel.Kernel{Name: kernelName(g), ByBatch: b.blocks >= b.target.Workers && weightBytes <= b.target.Cache}
+	k := &kernel.Kernel{Name: kernelName(g), ByBatch: b.blocks/b.together >= b.target.Workers && weightBytes <= b.target.Cache}
 	body := func() []kernel.Stmt { return b.productBody(f, g, products, sources, w) }
-	split := vectors == 1 && b.lanes > b.target.Vector
+	split := vectors < b.together
 	if len(w.loops) == 0 {
 		k.Body = b.overBlocks(k.ByBatch, nil, w.guards, b.walkVectors(split, body()))
 		b.finish(g, k)
@@ -94,27 +93,27 @@ func (b *builder) walkVectors(split bool, body []kernel.Stmt) []kernel.Stmt {
 	if !split {
 		return body
 	}
-	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.lanes / b.target.Vector, Body: body}}
+	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.together, Body: body}}
 }
 
 // A tilePart is count tiles of one size, from a position on.
 type tilePart struct{ from, size, count int }
 
-// tiles cuts an extent into whole tiles and one smaller rest.
+// tiles cuts an extent into the fewest tiles of at most a size, all of one size or the next smaller one: a small rest would leave registers idle.
 func tiles(extent, size int) []tilePart {
-	var parts []tilePart
-	if n := extent / size; n > 0 {
-		parts = append(parts, tilePart{0, size, n})
-	}
-	if rest := extent % size; rest > 0 {
-		parts = append(parts, tilePart{extent - rest, rest, 1})
+	n := (extent + size - 1) / size
+	size = (extent + n - 1) / n
+	small := n*size - extent
+	parts := []tilePart{{0, size, n - small}}
+	if small > 0 {
+		parts = append(parts, tilePart{(n - small) * size, size - 1, small})
 	}
 	return parts
 }
 
 // overBlocks puts a body that handles one block's vectors into the loops over blocks and units.
 func (b *builder) overBlocks(byBatch bool, outer []kernel.Loop, guards []kernel.Where, body []kernel.Stmt) []kernel.Stmt {
-	block := kernel.Loop{Var: "nb", Extent: b.blocks}
+	block := kernel.Loop{Var: "nb", Extent: b.blocks / b.together}
 	for i := range outer {
 		outer[i].Mark = kernel.Serial
 		if !byBatch {
@@ -150,7 +149,7 @@ func (b *builder) productBody(f *fusion, g *group, products []*tensor.Node, sour
 			done[j] = true
 			inner = append(inner, &kernel.Assign{Var: e.vars[m], How: kernel.Sum, Value: kernel.Value{
 				Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-				Operands: []kernel.Operand{load(b.param(m.Args[0]), sources[j].weight), load(b.inLanes(m.Args[1]), v("nb"), sources[j].operand, b.lane())},
+				Operands: []kernel.Operand{load(b.param(m.Args[0]), sources[j].weight), load(b.inLanes(m.Args[1]), b.block(), sources[j].operand, v("lane"))},
 			}})
 		}
 		body = append(body, inGuards(sources[i].reduce, sources[i].guards, inner)...)
@@ -160,20 +159,22 @@ func (b *builder) productBody(f *fusion, g *group, products []*tensor.Node, sour
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})
 		}
 		if outside(f, g, n) {
-			body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), e.unit, b.lane()}, Value: only(variable(e.vars[n]))})
+			body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
 		}
 	}
 	return b.lanesOf(body, len(products) == 1)
 }
 
-// lane is the position within a block.
-func (b *builder) lane() kernel.Index {
-	x := v("lane")
-	if b.lanes > b.target.Vector {
-		x = plus(x, v("v"), b.target.Vector)
+// block is the block that a kernel works on: one of those that a worker takes at once.
+func (b *builder) block() kernel.Index {
+	if b.together == 1 {
+		return v("nb")
 	}
-	return x
+	return plus(v("v"), v("nb"), b.together)
 }
+
+// sample is the sample within the batch that a lane works on.
+func (b *builder) sample() kernel.Index { return plus(v("lane"), b.block(), b.target.Vector) }
 
 // overVectors wraps a body for one sample into the vectors of a block.
 func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt { return b.lanesOf(body, true) }
@@ -181,8 +182,8 @@ func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt { return b.lanes
 // lanesOf wraps a body for one sample into a vector of samples, and into the vectors of a block unless the caller walks those.
 func (b *builder) lanesOf(body []kernel.Stmt, whole bool) []kernel.Stmt {
 	body = []kernel.Stmt{&kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: body}}
-	if whole && b.lanes > b.target.Vector {
-		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.lanes / b.target.Vector, Mark: kernel.Unrolled, Body: body}}
+	if whole && b.together > 1 {
+		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.together, Mark: kernel.Unrolled, Body: body}}
 	}
 	return body
 }
@@ -239,9 +240,9 @@ func (e *element) operand(n *tensor.Node) kernel.Operand {
 	case n.Op == tensor.Input && !n.Type.Batch:
 		return load(e.b.buffers["settings"], at(e.b.settingIndex(n.Name)))
 	case n.Type.Batch && len(n.Type.Shape) == 0:
-		return load(e.b.inLanes(n), v("nb"), at(0), e.b.lane())
+		return load(e.b.inLanes(n), e.b.block(), at(0), v("lane"))
 	case n.Type.Batch:
-		return load(e.b.inLanes(n), v("nb"), e.broadcast(n.Type.Shape), e.b.lane())
+		return load(e.b.inLanes(n), e.b.block(), e.broadcast(n.Type.Shape), v("lane"))
 	}
 	return load(e.b.param(n), e.broadcast(n.Type.Shape))
 }

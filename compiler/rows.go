@@ -25,7 +25,7 @@ func (b *builder) row(f *fusion, g *group) error {
 			body = append(body, b.overUnits(f, g, stage, vars)...)
 		}
 	}
-	k.Body = nest([]kernel.Loop{{Var: "nb", Extent: b.blocks, Mark: kernel.Parallel}}, b.overVectors(body))
+	k.Body = nest([]kernel.Loop{{Var: "nb", Extent: b.blocks / b.together, Mark: kernel.Parallel}}, b.overVectors(body))
 	b.finish(g, k)
 	return nil
 }
@@ -125,7 +125,7 @@ func (b *builder) perSample(f *fusion, g *group, s *stage, vars map[*tensor.Node
 }
 
 func (b *builder) storeSample(n *tensor.Node, name string) kernel.Stmt {
-	return &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), at(0), b.lane()}, Value: only(variable(name))}
+	return &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), at(0), v("lane")}, Value: only(variable(name))}
 }
 
 // overUnits computes a stage's values in one loop over units; random numbers come four units at a time.
@@ -182,7 +182,7 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 		for _, n := range s.nodes {
 			body = append(body, b.unitOf(f, e, n, suffix)...)
 			if stored[n] && len(n.Type.Shape) > 0 {
-				body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{v("nb"), e.unit, b.lane()}, Value: only(variable(e.vars[n]))})
+				body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
 			}
 		}
 		return body
@@ -251,7 +251,7 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	}
 	s := newSource(w, n.Rel, role)
 	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
-		return load(b.inLanes(a), v("nb"), unit, b.lane())
+		return load(b.inLanes(a), b.block(), unit, v("lane"))
 	}
 	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
 	if n.Kind == tensor.ToMaxWindow {
@@ -264,7 +264,7 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 // inFours walks the flat units four at a time, with one draw of four numbers for each Random of the stage.
 func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]string) []kernel.Stmt) []kernel.Stmt {
 	count := units(s.shape)
-	row := plus(b.lane(), v("nb"), b.lanes)
+	row := b.sample()
 	four := func(q kernel.Index, n int) []kernel.Stmt {
 		var body []kernel.Stmt
 		for _, r := range s.nodes {

@@ -11,13 +11,13 @@ type Target struct {
 	BatchLocal bool
 }
 
-// Lanes is the number of samples in a block of the batch: two vectors, or what the batch needs.
-func (t *Target) Lanes(batch int) int {
-	lanes := 2 * t.Vector
-	for lanes > t.Vector && lanes-t.Vector >= batch {
-		lanes -= t.Vector
+// together is how many blocks of the batch a worker takes at once: two, so that each weight read serves two vectors, unless that
+// would leave a worker with less to do than another.
+func (t *Target) together(blocks int) int {
+	if blocks%(2*max(1, t.Workers)) == 0 {
+		return 2
 	}
-	return lanes
+	return 1
 }
 
 // accumulators is how many of a kernel's registers hold running sums: the rest hold operands.
