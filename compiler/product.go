@@ -20,149 +20,239 @@ import (
 //	        let s20 = 0, s21 = 0
 //	        serial i: s20 += V[..]*h2[..]; s21 += V[..]*t2[..]
 //	        store t1[..] = h1[..] - tanh(s20 + c[..]) + tanh(s21 + c[..])
+//
+// With slabs (schedule.slab), a chunk of units goes through one slab of the sum after the other, and the sums wait in memory in between:
+//
+//	parallel c.chunk
+//	  serial c.tile, nb: store s20.sum[..] = 0
+//	  serial i.slab
+//	    serial c.tile, nb: let s20 = s20.sum[..]; serial i: s20 += V[..]*h2[..]; store s20.sum[..] = s20
+//	  serial c.tile, nb: let s20 = s20.sum[..]; store t1[..] = h1[..] - tanh(s20 + c[..])
 func (b *builder) product(f *fusion, g *group) error {
-	var products []*tensor.Node
-	for _, n := range g.nodes {
-		if isProduct(n) {
-			products = append(products, n)
-		}
-	}
+	p := &product{builder: b, fusion: f, group: g}
 	for _, n := range g.nodes {
 		b.fetch(f, g, n)
-	}
-	first := products[0]
-	w := newWalk(flat(first.Rel), first.Role)
-	vectors := b.together
-	if len(products) > 1 {
-		// Several products: one vector at a time and more units, so that an operand loaded is used by more of them
-		// (docs/performance.md: 80 % of peak with 6 units x 1 vector x 2 products, 68 % with 3 x 2 x 2).
-		vectors = 1
-	}
-	tile := max(1, b.target.accumulators()/(vectors*len(products)))
-	var sources []*source
-	for _, n := range products {
-		s := newSource(w, flat(n.Rel), n.Role)
-		sources = append(sources, s)
-		if len(w.loops) > 0 {
-			name := w.loops[w.tile].Var
-			if slices.ContainsFunc(append(slices.Clone(w.guards), s.guards...), func(x kernel.Where) bool { return uses(x.Num, name) }) {
-				tile = 1 // a bound that depends on the tile would break the register tile apart
-			}
+		if isProduct(n) {
+			p.products = append(p.products, n)
 		}
 	}
-	weightBytes := int64(0)
-	for _, n := range products {
-		weightBytes += 4 * int64(units(n.Args[0].Type.Shape))
+	first := p.products[0]
+	p.walk = newWalk(flat(first.Rel), first.Role)
+	for _, n := range p.products {
+		p.sources = append(p.sources, newSource(p.walk, flat(n.Rel), n.Role))
 	}
-	k := &kernel.Kernel{Name: kernelName(g), ByBatch: b.blocks/b.together >= b.target.Workers && weightBytes <= b.target.Cache}
-	body := func() []kernel.Stmt { return b.productBody(f, g, products, sources, w) }
-	split := vectors < b.together
-	if len(w.loops) == 0 {
-		k.Body = b.overBlocks(k.ByBatch, nil, w.guards, b.walkVectors(split, body()))
-		b.finish(g, k)
-		return nil
-	}
-	last := w.loops[w.tile]
-	tile = min(tile, last.Extent)
-	for _, part := range tiles(last.Extent, tile) {
-		outer := slices.Clone(w.loops[:w.tile])
-		inner := body()
-		from := at(part.from)
-		if part.count > 1 {
-			outer = append(outer, kernel.Loop{Var: last.Var + ".tile", Extent: part.count})
-			from = plus(from, v(last.Var+".tile"), part.size)
-		}
-		if part.size > 1 {
-			inner = []kernel.Stmt{&kernel.Loop{Var: last.Var + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: inner}}
-			from = plus(from, v(last.Var+".in"), 1)
-		}
-		inner = b.walkVectors(split, inner)
-		guards := slices.Clone(w.guards)
-		for i := range guards {
-			guards[i].Num = substitute(guards[i].Num, last.Var, from)
-		}
-		inner = replaceVar(inner, last.Var, from)
-		k.Body = append(k.Body, b.overBlocks(k.ByBatch, outer, guards, inner)...)
+	p.schedule = p.choose()
+	k := &kernel.Kernel{Name: kernelName(g), ByBatch: p.byBatch}
+	if p.slab > 0 {
+		k.Body = p.inSlabs()
+	} else {
+		k.Body = p.inRegisters()
 	}
 	b.finish(g, k)
 	return nil
 }
 
-// walkVectors walks the vectors of a block one after the other, around a register tile that holds one.
-func (b *builder) walkVectors(split bool, body []kernel.Stmt) []kernel.Stmt {
-	if !split {
+// A product is a kernel of products being built.
+type product struct {
+	*builder
+	fusion   *fusion
+	group    *group
+	products []*tensor.Node
+	walk     *walk
+	sources  []*source // of each product
+	schedule
+}
+
+// inRegisters is the kernel's loops where a tile's sums never leave the registers.
+func (p *product) inRegisters() []kernel.Stmt {
+	e := p.element()
+	inner := slices.Concat(p.zero(e), p.sum(e), p.epilogue(e))
+	if len(p.walk.loops) == 0 {
+		return p.overBlocks(nil, inGuards(nil, p.walk.guards, p.walkVectors(p.overVectors(inner))))
+	}
+	var body []kernel.Stmt
+	for _, part := range tiles(p.walk.loops[p.walk.tile].Extent, p.units) {
+		tile, inner := p.tile(part, at(0), inner)
+		body = append(body, p.overBlocks(slices.Concat(p.walk.loops[:p.walk.tile], tile), inner)...)
+	}
+	return body
+}
+
+// inSlabs is the kernel's loops where the sums wait in memory from slab to slab.
+func (p *product) inSlabs() []kernel.Stmt {
+	unit := p.walk.loops[p.walk.tile]
+	e := p.element()
+	var begin, middle, end []kernel.Stmt
+	for _, n := range p.products {
+		sum := load(p.waiting(n), p.block(), e.unit, v("lane"))
+		store := func(from kernel.Value) kernel.Stmt {
+			return &kernel.Store{Buffer: sum.Buffer, Index: sum.Index, Value: from}
+		}
+		begin = append(begin, store(number(0)))
+		middle = append(middle, &kernel.Let{Var: e.define(n), Value: only(sum)})
+		end = append(end, store(only(variable(e.vars[n]))))
+	}
+	finish := append(slices.Clone(middle), p.epilogue(e)...)
+	source := p.sources[0]
+	last := len(source.reduce) - 1
+	inner := source.reduce[last]
+	slabs := slices.Clone(source.reduce)
+	slabs[last] = kernel.Loop{Var: inner.Var + ".slab", Extent: inner.Extent / p.slab}
+	inner.Extent = p.slab
+	sums := replaceVar(p.add(e, p.products), inner.Var, plus(v(inner.Var), v(slabs[last].Var), p.slab))
+	middle = slices.Concat(middle, nest([]kernel.Loop{inner}, sums), end)
+
+	var body []kernel.Stmt
+	for _, chunk := range tiles(unit.Extent, p.chunk) {
+		loops, first := slices.Clone(p.walk.loops[:p.walk.tile]), at(chunk.from)
+		if chunk.count > 1 {
+			loops = append(loops, kernel.Loop{Var: unit.Var + ".chunk", Extent: chunk.count})
+			first = plus(first, v(unit.Var+".chunk"), chunk.size)
+		}
+		overTiles := func(inner []kernel.Stmt) []kernel.Stmt {
+			var body []kernel.Stmt
+			for _, part := range tiles(chunk.size, p.units) {
+				tile, inner := p.tile(part, first, inner)
+				if !p.byBatch {
+					tile = append(tile, p.blockLoop())
+				}
+				body = append(body, nest(tile, inner)...)
+			}
+			return body
+		}
+		stages := slices.Concat(overTiles(begin), inGuards(slabs, source.guards, overTiles(middle)), overTiles(finish))
+		switch {
+		case p.byBatch:
+			loops = append([]kernel.Loop{parallel(p.blockLoop())}, loops...)
+		default:
+			for i := range loops {
+				loops[i] = parallel(loops[i])
+			}
+		}
+		body = append(body, nest(loops, stages)...)
+	}
+	return body
+}
+
+func parallel(l kernel.Loop) kernel.Loop {
+	l.Mark = kernel.Parallel
+	return l
+}
+
+// tile places a register tile's work at the tiles of a part, which begins at a unit: the loop over the part's tiles, if there are several, and the body.
+func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (loops []kernel.Loop, body []kernel.Stmt) {
+	unit := p.walk.loops[p.walk.tile].Var
+	from := plus(first, at(part.from), 1)
+	if part.count > 1 {
+		loops = []kernel.Loop{{Var: unit + ".tile", Extent: part.count}}
+		from = plus(from, v(unit+".tile"), part.size)
+	}
+	body = p.overVectors(inner)
+	if part.size > 1 {
+		body = []kernel.Stmt{&kernel.Loop{Var: unit + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: body}}
+		from = plus(from, v(unit+".in"), 1)
+	}
+	return loops, replaceVar(inGuards(nil, p.walk.guards, p.walkVectors(body)), unit, from)
+}
+
+// walkVectors walks the blocks that a worker takes at once, where a register tile does not hold them all.
+func (p *product) walkVectors(body []kernel.Stmt) []kernel.Stmt {
+	if p.vectors == p.together {
 		return body
 	}
-	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.together, Body: body}}
+	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: p.together, Body: body}}
 }
 
-// A tilePart is count tiles of one size, from a position on.
-type tilePart struct{ from, size, count int }
-
-// tiles cuts an extent into the fewest tiles of at most a size, all of one size or the next smaller one: a small rest would leave registers idle.
-func tiles(extent, size int) []tilePart {
-	n := (extent + size - 1) / size
-	size = (extent + n - 1) / n
-	small := n*size - extent
-	parts := []tilePart{{0, size, n - small}}
-	if small > 0 {
-		parts = append(parts, tilePart{(n - small) * size, size - 1, small})
-	}
-	return parts
+// blockLoop is the loop over the blocks of the batch, as many at a time as a worker takes.
+func (b *builder) blockLoop() kernel.Loop {
+	return kernel.Loop{Var: "nb", Extent: b.blocks / b.together}
 }
 
-// overBlocks puts a body that handles one block's vectors into the loops over blocks and units.
-func (b *builder) overBlocks(byBatch bool, outer []kernel.Loop, guards []kernel.Where, body []kernel.Stmt) []kernel.Stmt {
-	block := kernel.Loop{Var: "nb", Extent: b.blocks / b.together}
-	for i := range outer {
-		outer[i].Mark = kernel.Serial
-		if !byBatch {
-			outer[i].Mark = kernel.Parallel
-		}
+// overBlocks puts what is done for a tile of units and the blocks that a worker takes at once into the loops over units and blocks.
+func (p *product) overBlocks(outer []kernel.Loop, body []kernel.Stmt) []kernel.Stmt {
+	if p.byBatch || len(outer) == 0 {
+		return nest(append([]kernel.Loop{parallel(p.blockLoop())}, outer...), body)
 	}
-	body = inGuards(nil, guards, body)
-	if byBatch || len(outer) == 0 {
-		block.Mark = kernel.Parallel
-		return nest(append([]kernel.Loop{block}, outer...), body)
+	loops := slices.Clone(outer)
+	for i := range loops {
+		loops[i] = parallel(loops[i])
 	}
-	return nest(append(outer, block), body)
+	return nest(append(loops, p.blockLoop()), body)
 }
 
-// productBody is what one unit and block does: sums, reductions, epilogue, over the vectors of the block.
-func (b *builder) productBody(f *fusion, g *group, products []*tensor.Node, sources []*source, w *walk) []kernel.Stmt {
-	e := b.element(f, g, w.dims, w.shape)
+// zero starts the sums.
+func (p *product) zero(e *element) []kernel.Stmt {
 	var body []kernel.Stmt
-	for _, n := range products {
+	for _, n := range p.products {
 		body = append(body, &kernel.Let{Var: e.define(n), Value: number(0)})
 	}
-	done := map[int]bool{}
-	for i, n := range products {
-		if done[i] {
+	return body
+}
+
+// sum adds everything up, once for all products that read the same weights alike.
+func (p *product) sum(e *element) []kernel.Stmt {
+	var body []kernel.Stmt
+	done := map[*tensor.Node]bool{}
+	for i, n := range p.products {
+		if done[n] {
 			continue
 		}
-		var inner []kernel.Stmt
-		for j := i; j < len(products); j++ {
-			m := products[j]
-			if m.Args[0] != n.Args[0] || fmt.Sprint(*m.Rel, m.Role) != fmt.Sprint(*n.Rel, n.Role) {
-				continue
+		var together []*tensor.Node
+		for _, m := range p.products[i:] {
+			if alike(m, n) {
+				together, done[m] = append(together, m), true
 			}
-			done[j] = true
-			inner = append(inner, &kernel.Assign{Var: e.vars[m], How: kernel.Sum, Value: kernel.Value{
-				Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-				Operands: []kernel.Operand{load(b.param(m.Args[0]), sources[j].weight), load(b.inLanes(m.Args[1]), b.block(), sources[j].operand, v("lane"))},
-			}})
 		}
-		body = append(body, inGuards(sources[i].reduce, sources[i].guards, inner)...)
+		body = append(body, inGuards(p.sources[i].reduce, p.sources[i].guards, p.add(e, together))...)
 	}
-	for _, n := range g.nodes {
+	return body
+}
+
+// alike tells whether two products read the same weights in the same way.
+func alike(m, n *tensor.Node) bool {
+	return m.Args[0] == n.Args[0] && fmt.Sprint(*m.Rel, m.Role) == fmt.Sprint(*n.Rel, n.Role)
+}
+
+// add adds one term to the sums of products.
+func (p *product) add(e *element, products []*tensor.Node) []kernel.Stmt {
+	var body []kernel.Stmt
+	for _, n := range products {
+		s := p.sources[slices.Index(p.products, n)]
+		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
+			Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
+			Operands: []kernel.Operand{load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, v("lane"))},
+		}})
+	}
+	return body
+}
+
+// epilogue computes and stores what becomes of the sums.
+func (p *product) epilogue(e *element) []kernel.Stmt {
+	var body []kernel.Stmt
+	for _, n := range p.group.nodes {
 		if n.Op == tensor.Map {
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})
 		}
-		if outside(f, g, n) {
-			body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
+		if outside(p.fusion, p.group, n) {
+			body = append(body, &kernel.Store{Buffer: p.inLanes(n), Index: []kernel.Index{p.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
 		}
 	}
-	return b.lanesOf(body, len(products) == 1)
+	return body
+}
+
+// element is the values at the unit that the walk stands at.
+func (p *product) element() *element {
+	return p.builder.element(p.fusion, p.group, p.walk.dims, p.walk.shape)
+}
+
+// waiting is the buffer in which a product's sums wait from slab to slab.
+func (p *product) waiting(n *tensor.Node) int {
+	return p.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.sum", kernelName(p.group), n.ID), Kind: kernel.Temp, Shape: []int{p.blocks, units(n.Type.Shape), p.target.Vector}})
+}
+
+// overVectors puts what is done for a vector of samples into the loops that a register tile unrolls.
+func (p *product) overVectors(body []kernel.Stmt) []kernel.Stmt {
+	return p.lanesOf(body, p.vectors == p.together)
 }
 
 // block is the block that a kernel works on: one of those that a worker takes at once.

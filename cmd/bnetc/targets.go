@@ -58,7 +58,7 @@ func cpuTarget(at place) compiler.Target {
 	}
 	// Weights stay close to a worker while they fit the last cache that it shares with the others.
 	cache := int64(max(f.L2*2, f.L3/max(1, f.Cores)/4, 1<<20))
-	return compiler.Target{Name: "cpu", Vector: f.VectorWidth, Registers: f.Registers, Cache: cache, Workers: threads, BatchLocal: true}
+	return compiler.Target{Name: "cpu", Vector: f.VectorWidth, Registers: f.Registers, Cache: cache, L2: int64(max(f.L2, 0)), Workers: threads, BatchLocal: true}
 }
 
 func cpuDevice(at place) (device, error) {
