@@ -47,11 +47,6 @@ func (t *trainer) order(epoch int) []int {
 // a checkpoint.
 func (t *trainer) epoch(ctx context.Context, epoch int) error {
 	err := t.updates(ctx, epoch)
-	if err == nil || errors.Is(err, ctx.Err()) {
-		if late := t.checkLosses(t.main, true); late != nil {
-			return late
-		}
-	}
 	if err == nil && t.at.InEpoch < t.steps(t.opts.Train.Len()) { // as many as were asked for
 		if err := t.noteStop(); err != nil {
 			return err
@@ -93,9 +88,16 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	}
 	rest := order[t.at.InEpoch*batch : min(len(order), steps*batch)]
 	before, start := t.at.Seconds, time.Now()
+	end := func(err error) error { // when all that was asked of the machine is done
+		if late := t.checkLosses(t.main, true); late != nil {
+			return late
+		}
+		t.at.Seconds = before + time.Since(start).Seconds()
+		return err
+	}
 	for b, err := range t.opts.Train.Batches(ctx, rest, batch, epoch, true) {
 		if err != nil {
-			return err
+			return end(err)
 		}
 		if err := t.step(ctx, list, groups, b); err != nil {
 			return err
@@ -106,10 +108,10 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 			return err
 		}
 		if t.at.InEpoch == steps || t.enough() {
-			return nil
+			return end(nil)
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return end(err)
 		}
 		if time.Since(t.saved) > t.opts.CheckpointEvery {
 			if err := t.checkLosses(t.main, true); err != nil {
@@ -120,7 +122,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 			}
 		}
 	}
-	return ctx.Err()
+	return end(ctx.Err())
 }
 
 // step makes one update from a batch.

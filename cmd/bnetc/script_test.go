@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"bnetc/backend/vulkan"
 	"bnetc/runtime/safetensors"
 )
 
@@ -34,6 +35,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	devices, _ := vulkan.Devices()
 	cache := t.TempDir() // scripts compile the same networks
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -49,8 +51,11 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "points": points, "fields": fields, "tensors": tensors, "replace": replaceText, "flip": flip,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "vulkan":
+				return len(devices) > 0, nil
 			}
 			return false, fmt.Errorf("no condition %q", cond)
 		},
