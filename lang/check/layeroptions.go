@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"bnetc/lang"
@@ -23,44 +22,90 @@ type layerOptions struct {
 
 var initSchemes = []string{"glorot", "he", "lecun", "normal", "zero"}
 
-// options reads a layer's options, then what --set says of them.
+// An optionClass is what options of a layer are about; each is said once, and is a path of --set.
+type optionClass struct {
+	name  string // as diagnostics say it
+	set   string // LAYER.set=VALUE of --set; "" where there is none
+	words []string
+}
+
+// optionClasses are the options there are; a word that is none of them is a nonlinearity, the last class.
+var optionClasses = []optionClass{
+	{"sharing", "sharing", []string{"untied", "shared", "share"}},
+	{"inverse", "inverse", []string{"inverse"}},
+	{"auxiliary part", "aux", []string{"aux"}},
+	{"initialization", "init", []string{"init"}},
+	{"bias", "", []string{"no_bias"}},
+	{"nonlinearity", "nonlinearity", nil},
+}
+
+func classOf(word string) *optionClass {
+	for i := range optionClasses {
+		if slices.Contains(optionClasses[i].words, word) {
+			return &optionClasses[i]
+		}
+	}
+	return &optionClasses[len(optionClasses)-1]
+}
+
+// options reads a layer's options, those of --set in the place of its own.
 func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 	o := layerOptions{init: Init{Scheme: "glorot"}}
-	seen := map[string]diag.Span{}
-	once := func(what string, at diag.Span) {
-		if first, ok := seen[what]; ok {
-			c.wrong(diag.DuplicateOption, at, "the "+what+" of "+d.Name.Text+" is given twice").Also(first, "the first")
+	seen := map[*optionClass]diag.Span{}
+	for _, opt := range c.setOptions(d, last) {
+		word := opt.Word.Text
+		class := classOf(word)
+		if first, ok := seen[class]; ok {
+			c.wrong(diag.DuplicateOption, opt.Span, "the "+class.name+" of "+d.Name.Text+" is given twice").Also(first, "the first")
 		}
-		seen[what] = at
-	}
-	for _, opt := range d.Options {
-		switch word := opt.Word.Text; word {
-		case "untied", "shared", "share":
-			once("sharing", opt.Span)
+		seen[class] = opt.Span
+		switch class.name {
+		case "sharing":
 			o.sharing = opt.Span
 			o.shared = word == "shared"
 			if opt.Tile != nil {
 				o.tile = c.tile(opt.Tile)
 			}
 		case "inverse":
-			once("inverse", opt.Span)
 			o.inverse = c.inverseOption(opt)
-		case "aux":
-			once("auxiliary part", opt.Span)
+		case "auxiliary part":
 			o.aux = c.aux(opt, d, last)
-		case "init":
-			once("initialization", opt.Span)
+		case "initialization":
 			o.init = c.init(opt)
-		case "no_bias":
-			once("bias", opt.Span)
+		case "bias":
 			o.noBias = true
 		default:
-			once("nonlinearity", opt.Span)
 			layer.Function = c.function(opt, last)
 		}
 	}
-	c.setOptions(d, layer, &o, last)
 	return o
+}
+
+// setOptions are a layer's options with those that --set LAYER.WORD=VALUE replaces or adds.
+func (c *checker) setOptions(d *lang.Layer, last bool) []*lang.Option {
+	options := slices.Clone(d.Options)
+	for i := range optionClasses {
+		class := &optionClasses[i]
+		if class.set == "" || class.set == "aux" && !last || class.set == "sharing" && d.Kind.Word.Text != "field" {
+			continue
+		}
+		path := d.Name.Text + "." + class.set
+		v, ok := c.set.take(path)
+		if !ok {
+			continue
+		}
+		if len(class.words) == 1 {
+			v = class.words[0] + " " + v
+		}
+		src := &diag.File{Name: "--set " + path, Text: "network n { layer l = flatten, " + v + " }"}
+		options = slices.DeleteFunc(options, func(o *lang.Option) bool { return classOf(o.Word.Text) == class })
+		for _, n := range lang.Blocks[*lang.Network](lang.Parse(src, c.list)) {
+			for _, l := range n.Layers {
+				options = append(options, l.Options...)
+			}
+		}
+	}
+	return options
 }
 
 func (c *checker) tile(d *lang.Dims) []int {
@@ -115,41 +160,6 @@ func (c *checker) hiddenFunction() Function {
 	return Function{Name: "tanh"}
 }
 
-// setOptions applies --set LAYER.WORD=VALUE.
-func (c *checker) setOptions(d *lang.Layer, layer *Layer, o *layerOptions, last bool) {
-	set := func(word string, values []string, put func(string)) {
-		path := d.Name.Text + "." + word
-		v, ok := c.set.take(path)
-		switch {
-		case ok && slices.Contains(values, v):
-			put(v)
-		case ok:
-			c.badSet(path, v, strings.Join(values, ", "))
-		}
-	}
-	set("nonlinearity", c.functionNames(last), func(v string) { layer.Function = Function{Name: v} })
-	set("init", []string{"glorot", "he", "lecun", "zero"}, func(v string) { o.init = Init{Scheme: v} })
-	set("inverse", []string{"exact", "mirrored", "all"}, func(v string) {
-		at := d.Span
-		o.inverse = &lang.Option{Word: lang.Name{Text: "inverse"}, Inverse: &lang.Connection{Word: lang.Name{Text: v, Span: at}, Span: at}, Span: at}
-	})
-	if !last {
-		return
-	}
-	path := d.Name.Text + ".aux"
-	if v, ok := c.set.take(path); ok {
-		n, err := strconv.Atoi(v)
-		switch {
-		case err != nil || n < 1:
-			c.badSet(path, v, "a number of units")
-		case o.aux == nil:
-			o.aux = &Aux{Units: n, Function: c.hiddenFunction()}
-		default:
-			o.aux.Units = n
-		}
-	}
-}
-
 func (c *checker) findFunction(name string) *FunctionInfo {
 	if i := slices.IndexFunc(c.opts.Functions, func(f FunctionInfo) bool { return f.Name == name }); i >= 0 {
 		return &c.opts.Functions[i]
@@ -168,17 +178,18 @@ func (c *checker) functionNames(output bool) []string {
 	return names
 }
 
-// optionWords are the words of a layer's options beside nonlinearities.
-var optionWords = []string{"untied", "shared", "share", "inverse", "aux", "init", "no_bias"}
-
 // function reads a nonlinearity.
 func (c *checker) function(opt *lang.Option, output bool) Function {
 	f := Function{Name: opt.Word.Text}
 	info := c.findFunction(f.Name)
 	if info == nil {
 		names := c.functionNames(output)
+		all := slices.Clone(names)
+		for _, class := range optionClasses {
+			all = append(all, class.words...)
+		}
 		c.list.Error(diag.UnknownName, opt.Word.Span, "no nonlinearity or layer option is named "+quote(f.Name)).
-			Nearest(f.Name, slices.Concat(names, optionWords), "nonlinearities: "+strings.Join(names, ", "))
+			Nearest(f.Name, all, "nonlinearities: "+strings.Join(names, ", "))
 		return Function{Name: "identity"}
 	}
 	if info.Output && !output {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,16 +69,26 @@ func (c *checker) once(seen map[string]diag.Span, n lang.Name) bool {
 	return !ok
 }
 
-// trainNumbers are the settings that are a whole number, with the least they may be.
+// trainNumbers are the settings that are a whole number, with the least and the most that they may be.
 var trainNumbers = []struct {
 	word  string
-	least float64
-	put   func(*Train, float64)
+	least uint64
+	most  uint64
+	put   func(*Train, uint64)
 }{
-	{"batch", 1, func(t *Train, v float64) { t.Batch = int(v) }},
-	{"epochs", 0, func(t *Train, v float64) { t.Epochs = int(v) }},
-	{"seed", 0, func(t *Train, v float64) { t.Seed = uint64(v) }},
-	{"log_every", 0, func(t *Train, v float64) { t.LogEvery = int(v) }},
+	{"batch", 1, 1 << 30, func(t *Train, v uint64) { t.Batch = int(v) }},
+	{"epochs", 0, 1 << 30, func(t *Train, v uint64) { t.Epochs = int(v) }},
+	{"seed", 0, math.MaxUint64, func(t *Train, v uint64) { t.Seed = v }},
+	{"log_every", 0, 1 << 30, func(t *Train, v uint64) { t.LogEvery = int(v) }},
+}
+
+// whole reads a whole number, also one like 1e3.
+func whole(text string) (uint64, bool) {
+	if v, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return v, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return uint64(f), err == nil && f >= 0 && f < 1<<53 && f == math.Trunc(f)
 }
 
 // trainWords are all settings of training.
@@ -93,9 +104,9 @@ func (c *checker) setting(s *lang.Setting) {
 			c.list.Error(diag.NotANumber, s.Span, quote(word)+" needs a number").Hint(word + " 128")
 			return
 		}
-		v := s.Values[0].Number.Value
-		if v != float64(int64(v)) || v < n.least {
-			c.list.Error(diag.BadSetting, s.Values[0].Span, fmt.Sprintf("%s is a whole number of at least %g", quote(word), n.least)).Found(s.Values[0].Number.Text)
+		v, ok := whole(s.Values[0].Number.Text)
+		if !ok || v < n.least || v > n.most {
+			c.list.Error(diag.BadSetting, s.Values[0].Span, fmt.Sprintf("%s is a whole number from %d to %d", quote(word), n.least, n.most)).Found(s.Values[0].Number.Text)
 			return
 		}
 		n.put(&c.p.Train, v)
@@ -177,12 +188,12 @@ func (c *checker) steps(s *lang.Setting) {
 func (c *checker) setTrain() {
 	for _, n := range trainNumbers {
 		if v, ok := c.set.take("train." + n.word); ok {
-			f, err := strconv.ParseFloat(v, 64)
-			if err != nil || f != float64(int64(f)) || f < n.least {
-				c.badSet("train."+n.word, v, fmt.Sprintf("a whole number of at least %g", n.least))
+			w, ok := whole(v)
+			if !ok || w < n.least || w > n.most {
+				c.badSet("train."+n.word, v, fmt.Sprintf("a whole number from %d to %d", n.least, n.most))
 				continue
 			}
-			n.put(&c.p.Train, f)
+			n.put(&c.p.Train, w)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bnetc/lang"
 	"bnetc/lang/diag"
@@ -109,13 +110,14 @@ func functionSource(f Function) *lang.Option {
 	return o
 }
 
-// numberSource is a number as people write it; it reads back as the same.
+// numberSource is a number as people write it, 0.05 and 3e-4; it reads back as the same.
 func numberSource(v float64) *lang.Number {
-	format := byte('g')
-	if a := math.Abs(v); a == 0 || a >= 1e-3 && a < 1e7 {
-		format = 'f'
+	text := strconv.FormatFloat(v, 'f', -1, 64)
+	if a := math.Abs(v); a != 0 && (a < 1e-3 || a >= 1e7) {
+		text = strconv.FormatFloat(v, 'e', -1, 64)
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "e-0", "e-"), "e+0", "e+")
 	}
-	return &lang.Number{Value: v, Text: strconv.FormatFloat(v, format, -1, 64)}
+	return &lang.Number{Value: v, Text: text}
 }
 
 func argSource(name string, v float64) *lang.Arg {
