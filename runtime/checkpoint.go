@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bnetc/backend"
 	"bnetc/ir/kernel"
@@ -43,46 +44,55 @@ const positionKey = "bnetc.position"
 
 // writeCheckpoint saves parameters, optimizer states and running sums with the position. It keeps none that is not finite.
 func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position) error {
-	tensors, err := tensorsOf(p, m, kernel.Weight, kernel.State, kernel.Metric)
-	if err != nil {
-		return err
-	}
-	for _, t := range tensors {
-		if what := notFinite(t.Name, t.Data); what != nil {
-			return &NotFinite{Step: at.Step, What: what}
-		}
-	}
 	text, err := json.Marshal(at)
 	if err != nil {
 		return err
 	}
-	return safetensors.Write(path, tensors, map[string]string{positionKey: string(text)})
+	err = saveTensors(path, p, checkpointTensors(p), m, map[string]string{positionKey: string(text)}, func(name string, data []float32) error {
+		return checkTensor(name, data, at.Step)
+	})
+	var bad *NotFinite
+	if errors.As(err, &bad) {
+		return bad // not about the file
+	}
+	return err
+}
+
+// checkpointTensors are what a checkpoint holds: parameters, optimizer states and running sums.
+func checkpointTensors(p *kernel.Plan) []*fileTensor {
+	return slices.Concat(fileTensors(p, kernel.Weight), fileTensors(p, kernel.State), fileTensors(p, kernel.Metric))
 }
 
 // readCheckpoint restores a machine and gives the position.
 func readCheckpoint(path string, p *kernel.Plan, m backend.Machine) (position, error) {
 	var at position
-	f, err := safetensors.Read(path)
+	f, err := safetensors.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return at, &ParamError{fmt.Sprintf("%s: there is no checkpoint to resume from", path)}
 	}
 	if err != nil {
 		return at, err
 	}
+	defer f.Close()
 	if err := json.Unmarshal([]byte(f.Metadata[positionKey]), &at); err != nil {
 		return at, &ParamError{fmt.Sprintf("%s: not a checkpoint: its metadata holds no position (%v)", path, err)}
 	}
-	held := map[string]safetensors.Tensor{}
-	for _, t := range f.Tensors {
-		held[t.Name] = t
+	wanted := map[string]*fileTensor{}
+	for _, t := range checkpointTensors(p) {
+		if have := f.Tensor(t.name); have == nil || !sameShape(have.Shape, t.shape) {
+			return at, &ParamError{fmt.Sprintf("%s: the checkpoint is of another program: %s should have shape %v", path, t.name, t.shape)}
+		}
+		wanted[t.name] = t
 	}
-	for _, kind := range []kernel.BufferKind{kernel.Weight, kernel.State, kernel.Metric} {
-		for _, t := range fileTensors(p, kind) {
-			have, ok := held[t.name]
-			if !ok || !sameShape(have.Shape, t.shape) {
-				return at, &ParamError{fmt.Sprintf("%s: the checkpoint is of another program: %s should have shape %v", path, t.name, t.shape)}
-			}
-			if err := t.write(m, have.Data); err != nil {
+	room, giveBack := borrow(p)
+	defer giveBack()
+	for _, have := range f.Tensors {
+		data, err := f.Next(room)
+		if err != nil {
+			return at, err
+		}
+		if t := wanted[have.Name]; t != nil {
+			if err := t.write(m, data); err != nil {
 				return at, err
 			}
 		}

@@ -56,14 +56,24 @@ func (t *trainer) checkLosses(e *engine, wait bool) error {
 
 // checkParameters stops a run whose parameters became infinite or not a number, though no loss did.
 func (t *trainer) checkParameters() error {
+	room, giveBack := borrow(t.prog.Plan)
+	defer giveBack()
 	for _, p := range fileTensors(t.prog.Plan, kernel.Weight) {
-		data, err := p.read(t.main.machine)
+		data, err := p.read(t.main.machine, room)
 		if err != nil {
 			return err
 		}
-		if what := notFinite(p.name, data); what != nil {
-			return &NotFinite{Step: t.at.Step, What: what}
+		if err := checkTensor(p.name, data, t.at.Step); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkTensor refuses a tensor that is not finite after an update.
+func checkTensor(name string, data []float32, step uint64) error {
+	if what := notFinite(name, data); what != nil {
+		return &NotFinite{Step: step, What: what}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"bnetc/backend"
 	"bnetc/ir"
@@ -58,9 +59,32 @@ func (t *fileTensor) elements() int {
 	return n
 }
 
-// read collects a tensor from a machine.
-func (t *fileTensor) read(m backend.Machine) ([]float32, error) {
-	out := make([]float32, t.elements())
+// Parameters pass between machines and files through one slice, tensor by tensor: what a run holds beside its machine is as large as the largest, not
+// as all of them.
+var passages = sync.Pool{New: func() any { return new([]float32) }}
+
+// borrow lends memory for any one buffer or tensor of a plan, until it is given back.
+func borrow(p *kernel.Plan) (room []float32, giveBack func()) {
+	n := 0
+	for i := range p.Buffers {
+		n = max(n, p.Buffers[i].Elements())
+		if init := p.Buffers[i].Init; init != nil && init.Of != "" {
+			n = max(n, p.Buffers[i].Elements()/init.Shape[len(init.Shape)-1]*init.Columns)
+		}
+	}
+	s := passages.Get().(*[]float32)
+	if cap(*s) < n {
+		*s = make([]float32, n)
+	}
+	return (*s)[:n], func() { passages.Put(s) }
+}
+
+// read collects a tensor from a machine, in room.
+func (t *fileTensor) read(m backend.Machine, room []float32) ([]float32, error) {
+	out := room[:t.elements()]
+	if len(t.pieces) == 1 {
+		return out, m.Read(t.pieces[0].buffer, out)
+	}
 	width := t.shape[len(t.shape)-1]
 	for _, p := range t.pieces {
 		part := make([]float32, len(out)/width*p.columns)
@@ -76,6 +100,9 @@ func (t *fileTensor) read(m backend.Machine) ([]float32, error) {
 
 // write spreads a tensor over a machine's buffers.
 func (t *fileTensor) write(m backend.Machine, data []float32) error {
+	if len(t.pieces) == 1 {
+		return m.Write(t.pieces[0].buffer, data)
+	}
 	width := t.shape[len(t.shape)-1]
 	for _, p := range t.pieces {
 		part := make([]float32, len(data)/width*p.columns)
@@ -91,11 +118,14 @@ func (t *fileTensor) write(m backend.Machine, data []float32) error {
 
 // initialize draws every parameter from the generator and clears the rest.
 func initialize(p *kernel.Plan, m backend.Machine, seed uint64) error {
+	room, giveBack := borrow(p)
+	defer giveBack()
 	for i, b := range p.Buffers {
 		if b.Kind == kernel.Temp || b.Kind == kernel.Input || b.Kind == kernel.Setting {
 			continue
 		}
-		d := make([]float32, b.Elements())
+		d := room[:b.Elements()]
+		clear(d)
 		if b.Init != nil && (b.Kind == kernel.Weight || b.Kind == kernel.Constant) {
 			in := ir.Initial{Kind: b.Init.Kind, Scale: b.Init.Scale, FanIn: b.Init.FanIn, FanOut: b.Init.FanOut, Stream: b.Init.Stream}
 			if b.Init.Of != "" {
@@ -119,10 +149,11 @@ func (e *ParamError) Error() string { return e.Text }
 
 // LoadParams writes the tensors of a file into a machine; the file may hold any subset of the parameters.
 func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
-	f, err := safetensors.Read(path)
+	f, err := safetensors.Open(path)
 	if err != nil {
 		return err
 	}
+	defer f.Close()
 	known := map[string]*fileTensor{}
 	var expected []string
 	for _, t := range fileTensors(p, kernel.Weight) {
@@ -143,8 +174,14 @@ func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
 		sort.Strings(wrong)
 		return &ParamError{fmt.Sprintf("%s does not fit this program: %s\nexpected: %s", path, strings.Join(wrong, "; "), strings.Join(expected, ", "))}
 	}
+	room, giveBack := borrow(p)
+	defer giveBack()
 	for _, t := range f.Tensors {
-		if err := known[t.Name].write(m, t.Data); err != nil {
+		data, err := f.Next(room)
+		if err != nil {
+			return err
+		}
+		if err := known[t.Name].write(m, data); err != nil {
 			return err
 		}
 	}
@@ -164,23 +201,22 @@ func sameShape(a, b []int) bool {
 
 // SaveParams writes a machine's parameters to a file.
 func SaveParams(path string, p *kernel.Plan, m backend.Machine) error {
-	tensors, err := tensorsOf(p, m, kernel.Weight)
-	if err != nil {
-		return err
-	}
-	return safetensors.Write(path, tensors, map[string]string{"program": p.Name})
+	return saveTensors(path, p, fileTensors(p, kernel.Weight), m, map[string]string{"program": p.Name}, func(string, []float32) error { return nil })
 }
 
-func tensorsOf(p *kernel.Plan, m backend.Machine, kinds ...kernel.BufferKind) ([]safetensors.Tensor, error) {
-	var out []safetensors.Tensor
-	for _, kind := range kinds {
-		for _, t := range fileTensors(p, kind) {
-			d, err := t.read(m)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, safetensors.Tensor{Name: t.name, Shape: t.shape, Data: d})
-		}
+// saveTensors writes tensors of a machine to a file, one after the other; there is no file where check refuses one.
+func saveTensors(path string, p *kernel.Plan, tensors []*fileTensor, m backend.Machine, metadata map[string]string, check func(name string, data []float32) error) error {
+	var names []safetensors.Tensor
+	for _, t := range tensors {
+		names = append(names, safetensors.Tensor{Name: t.name, Shape: t.shape})
 	}
-	return out, nil
+	room, giveBack := borrow(p)
+	defer giveBack()
+	return safetensors.WriteEach(path, names, metadata, func(i int) ([]float32, error) {
+		data, err := tensors[i].read(m, room)
+		if err != nil {
+			return nil, err
+		}
+		return data, check(tensors[i].name, data)
+	})
 }

@@ -13,19 +13,70 @@ import (
 	"strings"
 )
 
-// Read reads a file. F64, F16 and BF16 become float32. Damage is an *Error: a header that is no such header, an unknown element type, a
+// Read reads a file whole. F64, F16 and BF16 become float32. Damage is an *Error: a header that is no such header, an unknown element type, a
 // name twice, tensors that overlap or leave holes, a file that is shorter or longer than its header says.
 func Read(path string) (*File, error) {
+	r, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.all()
+}
+
+// A Reader reads a file tensor by tensor: its File names them, without their data.
+type Reader struct {
+	File
+	from    io.Reader
+	close   func() error
+	path    string
+	entries []entry // of the tensors not yet read
+	data    int64   // the byte of the file where data begin
+}
+
+// Open reads a file's header, and finds there what Read finds wrong with one. The caller closes the Reader.
+func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading parameters: %w", err)
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
+		f.Close()
 		return nil, fmt.Errorf("reading parameters: %w", err)
 	}
-	return parse(path, f, info.Size())
+	r, err := open(path, f, info.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r.close = f.Close
+	return r, nil
+}
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.close() }
+
+// Next reads the data of the next tensor in the order of File.Tensors, into the given slice if it is large enough.
+func (r *Reader) Next(into []float32) ([]float32, error) {
+	e := r.entries[0]
+	r.entries = r.entries[1:]
+	data, got, err := readData(r.from, e, into)
+	if err != nil {
+		return nil, &Error{File: r.path, Byte: r.data + int64(e.begin) + int64(got), Tensor: e.name, Expected: "data", Found: ending(err)}
+	}
+	return data, nil
+}
+
+func (r *Reader) all() (*File, error) {
+	for i := range r.Tensors {
+		data, err := r.Next(nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Tensors[i].Data = data
+	}
+	return &r.File, nil
 }
 
 // An entry is a tensor's line in the header.
@@ -37,8 +88,8 @@ type entry struct {
 	at         int64  // byte of the file where the header speaks of it
 }
 
-// parse reads a file of a known size. No header makes it allocate more than a few times that.
-func parse(path string, r io.Reader, size int64) (*File, error) {
+// open reads the header of a file of a known size. No header makes it, or reading all data, allocate more than a few times that.
+func open(path string, r io.Reader, size int64) (*Reader, error) {
 	fault := func(at int64, tensor, expected, found string) error {
 		return &Error{File: path, Byte: at, Tensor: tensor, Expected: expected, Found: found}
 	}
@@ -100,34 +151,34 @@ func parse(path string, r io.Reader, size int64) (*File, error) {
 	if at != data {
 		return nil, fault(8+int64(length+at), "", "the end of the file, where the last tensor ends", fmt.Sprintf("%d more bytes", data-at))
 	}
-	file := &File{Metadata: metadata}
+	out := &Reader{File: File{Metadata: metadata}, from: r, path: path, entries: entries, data: 8 + int64(length)}
 	for _, e := range entries {
-		t, got, err := readTensor(r, e)
-		if err != nil {
-			return nil, fault(8+int64(length+e.begin)+int64(got), e.name, "data", ending(err))
-		}
-		file.Tensors = append(file.Tensors, t)
+		out.Tensors = append(out.Tensors, Tensor{Name: e.name, Shape: e.shape})
 	}
-	return file, nil
+	return out, nil
 }
 
-// readTensor reads a tensor's data, in pieces.
-func readTensor(r io.Reader, e entry) (Tensor, int, error) {
+// readData reads a tensor's data, in pieces; where that fails, it says how many bytes it got.
+func readData(r io.Reader, e entry, into []float32) (data []float32, got int, err error) {
 	kind := dtypes[e.dtype]
 	n := int(e.end-e.begin) / kind.width
-	t := Tensor{Name: e.name, Shape: e.shape, Data: make([]float32, n)}
+	data = into
+	if data == nil || cap(data) < n {
+		data = make([]float32, n)
+	}
+	data = data[:n]
 	piece := make([]byte, min(1<<16, n)*kind.width)
 	for at := 0; at < n; {
 		part := piece[:min(len(piece), (n-at)*kind.width)]
 		if got, err := io.ReadFull(r, part); err != nil {
-			return t, at*kind.width + got, err
+			return nil, at*kind.width + got, err
 		}
 		for k := 0; k < len(part); k += kind.width {
-			t.Data[at] = kind.value(part[k:])
+			data[at] = kind.value(part[k:])
 			at++
 		}
 	}
-	return t, 0, nil
+	return data, 0, nil
 }
 
 // parseHeader reads the JSON object of a header by its tokens: a name that stands twice, which a map would hide, is an error.

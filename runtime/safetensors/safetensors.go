@@ -14,6 +14,14 @@ type Tensor struct {
 	Data  []float32
 }
 
+func (t *Tensor) elements() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
 // A File is what a safetensors file holds.
 type File struct {
 	Tensors  []Tensor // in the order of their data; names are unique

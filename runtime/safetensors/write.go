@@ -13,14 +13,25 @@ import (
 
 // Write writes tensors as F32 in their order, and replaces the file at path whole.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
+	for _, t := range tensors {
+		if t.elements() != len(t.Data) {
+			return fmt.Errorf("writing %s: tensor %q: a shape of %v, but %d values", path, t.Name, t.Shape, len(t.Data))
+		}
+	}
+	return WriteEach(path, tensors, metadata, func(i int) ([]float32, error) { return tensors[i].Data, nil })
+}
+
+// WriteEach is Write for data that need not be in memory all at once: data gives those of the i-th tensor, in the order of the tensors, and may give the
+// same slice every time.
+func WriteEach(path string, tensors []Tensor, metadata map[string]string, data func(i int) ([]float32, error)) error {
 	header, err := makeHeader(tensors, metadata)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return replace.File(path, func(w io.Writer) error { return encode(w, header, tensors) })
+	return replace.File(path, func(w io.Writer) error { return encode(w, header, tensors, data) })
 }
 
-// makeHeader is the length and the JSON of the header, padded with spaces. It refuses a name that stands twice, and a shape that is not its data's.
+// makeHeader is the length and the JSON of the header, padded with spaces. It refuses a name that stands twice.
 func makeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 	text := []byte{0, 0, 0, 0, 0, 0, 0, 0, '{'}
 	add := func(name string, value any) error {
@@ -49,13 +60,7 @@ func makeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 			return nil, fmt.Errorf("tensor %q: the name stands twice, or is reserved", t.Name)
 		}
 		seen[t.Name] = true
-		n, shape := 1, append([]int{}, t.Shape...)
-		for _, d := range shape {
-			n *= d
-		}
-		if n != len(t.Data) {
-			return nil, fmt.Errorf("tensor %q: a shape of %v, but %d values", t.Name, shape, len(t.Data))
-		}
+		n, shape := t.elements(), append([]int{}, t.Shape...)
 		err := add(t.Name, struct {
 			Dtype   string `json:"dtype"`
 			Shape   []int  `json:"shape"`
@@ -78,15 +83,22 @@ func makeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 }
 
 // encode writes the header and the data.
-func encode(w io.Writer, header []byte, tensors []Tensor) error {
+func encode(w io.Writer, header []byte, tensors []Tensor, data func(i int) ([]float32, error)) error {
 	out := bufio.NewWriterSize(w, 1<<18)
 	if _, err := out.Write(header); err != nil {
 		return err
 	}
 	var piece [4096]byte
-	for _, t := range tensors {
-		for at := 0; at < len(t.Data); {
-			part := t.Data[at:min(at+len(piece)/4, len(t.Data))]
+	for k, t := range tensors {
+		all, err := data(k)
+		if err != nil {
+			return err
+		}
+		if len(all) != t.elements() {
+			return fmt.Errorf("tensor %q: a shape of %v, but %d values", t.Name, t.Shape, len(all))
+		}
+		for at := 0; at < len(all); {
+			part := all[at:min(at+len(piece)/4, len(all))]
 			for i, x := range part {
 				binary.LittleEndian.PutUint32(piece[4*i:], math.Float32bits(x))
 			}
