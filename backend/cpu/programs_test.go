@@ -1,0 +1,55 @@
+package cpu_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/backend/backendtest"
+	"bnetc/backend/cpu"
+	"bnetc/compiler"
+	"bnetc/internal/programs"
+)
+
+var full = flag.Bool("full", false, "run the whole product of programs, of hours, not a selection")
+
+// Every program of the table, for each kind of target.
+func TestPrograms(t *testing.T) {
+	targets := []compiler.Target{
+		{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, Workers: 2, BatchLocal: true},
+		{Name: "avx512", Vector: 16, Registers: 32, Cache: 4 << 20, Workers: 2, BatchLocal: true},
+		{Name: "by units", Vector: 8, Registers: 16, Cache: 0, Workers: 2, BatchLocal: false},
+	}
+	table := programs.All()
+	if *full {
+		table = programs.Full()
+	}
+	for i, p := range table {
+		programs.Agree(t, &cpu.Backend{Threads: 2}, targets[i%len(targets)], []programs.Program{p})
+	}
+}
+
+// Whatever network, rule and target the bytes make: if the language takes it, it compiles, and the C backend agrees with the reference.
+func FuzzAgree(f *testing.F) {
+	f.Setenv("BNETC_CACHE", f.TempDir())
+	for _, p := range programs.All()[:20] {
+		f.Add([]byte(p.Text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, target := programs.Random(data)
+		if _, err := p.Check(); err != nil {
+			t.Skip("the language refuses it")
+		}
+		c, err := p.Compile(target)
+		require.NoError(t, err)
+		defer func() {
+			if t.Failed() {
+				t.Logf("target %+v\n%s", target, p.Text)
+			}
+		}()
+		backendtest.Agree(t, &cpu.Backend{Threads: target.Workers}, programs.Case(c))
+		require.NoError(t, os.RemoveAll(os.Getenv("BNETC_CACHE")))
+	})
+}
