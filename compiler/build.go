@@ -284,7 +284,7 @@ func only(o kernel.Operand) kernel.Value {
 
 func number(x float64) kernel.Value { return kernel.Value{Expr: ir.Num(x)} }
 
-// nest wraps a body in loops, the first outermost; extents of 1 keep their loop away and their variable at zero is substituted by the caller.
+// nest wraps a body in loops, the first outermost.
 func nest(loops []kernel.Loop, body []kernel.Stmt) []kernel.Stmt {
 	for i := len(loops) - 1; i >= 0; i-- {
 		l := loops[i]
