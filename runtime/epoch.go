@@ -63,7 +63,7 @@ func (t *trainer) epoch(ctx context.Context, epoch int) error {
 		if err := t.noteStop(); err != nil {
 			return err
 		}
-		return errors.Join(t.checkpoint(latest), Interrupted)
+		return errors.Join(t.checkpoint(latest), ErrInterrupted)
 	case err != nil:
 		return err
 	}

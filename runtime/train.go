@@ -11,8 +11,8 @@ import (
 	"bnetc/runtime/replace"
 )
 
-// Interrupted is what Train returns when its context ended: a checkpoint has been written.
-var Interrupted = errors.New("interrupted")
+// ErrInterrupted is what Train returns when its context ended: a checkpoint has been written.
+var ErrInterrupted = errors.New("interrupted")
 
 // A Result is how a run ended.
 type Result struct {
@@ -52,7 +52,7 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 		return nil, err
 	}
 	ended := t.epochs(ctx)
-	if ended != nil && !errors.Is(ended, Interrupted) {
+	if ended != nil && !errors.Is(ended, ErrInterrupted) {
 		return nil, ended
 	}
 	if err := t.writeReport(); err != nil {

@@ -190,7 +190,7 @@ func TestInterrupted(t *testing.T) {
 			require.Greater(t, k, len(whole.ran)-2)
 			continue
 		}
-		require.ErrorIs(t, err, Interrupted, "list %d", k+1)
+		require.ErrorIs(t, err, ErrInterrupted, "list %d", k+1)
 		rest := newTrial(t, r.opts.Dir)
 		rest.opts.Resume = true
 		rest.train(t)

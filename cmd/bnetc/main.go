@@ -91,7 +91,7 @@ func classify(err error) (code int, text string) {
 	switch {
 	case err == nil:
 		return statusDone, ""
-	case errors.Is(err, runtime.Interrupted):
+	case errors.Is(err, runtime.ErrInterrupted):
 		return statusInterrupted, "interrupted; the checkpoint is written"
 	case errors.Is(err, context.Canceled):
 		return statusInterrupted, "interrupted before there was anything to keep"
