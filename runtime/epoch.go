@@ -63,7 +63,10 @@ func (t *trainer) epoch(ctx context.Context, epoch int) error {
 		if err := t.noteStop(); err != nil {
 			return err
 		}
-		return errors.Join(t.checkpoint(latest), ErrInterrupted)
+		if err := t.checkpoint(latest); err != nil {
+			return err
+		}
+		return ErrInterrupted
 	case err != nil:
 		return err
 	}

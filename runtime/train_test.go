@@ -198,6 +198,20 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedWithoutPlace: where the checkpoint of an interrupted run cannot be written, nobody is told that it was.
+func TestInterruptedWithoutPlace(t *testing.T) {
+	r := newTrial(t, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	r.ctx = ctx
+	r.spoil = func(int, map[string][]float32) {
+		cancel()
+		require.NoError(t, os.RemoveAll(filepath.Join(r.opts.Dir, checkpoints)))
+	}
+	_, err := Train(r.ctx, r.prog, r.opts)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NotErrorIs(t, err, ErrInterrupted)
+}
+
 // A canceller ends a context while the machine runs its n-th list.
 type canceller struct {
 	*fake
