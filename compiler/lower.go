@@ -413,9 +413,10 @@ func (lo *lowering) evaluation() {
 		best, truth := lo.Reduce(tensor.ArgMaxUnits, o), lo.Reduce(tensor.ArgMaxUnits, lo.label)
 		add("errors", lo.Map(expr("1 - equal($0, $1)"), best, truth))
 		if lo.source.Layers[last-1].Shape.Units() > 10 {
-			// Among the first five: fewer than five outputs are larger than the true one.
-			own := lo.Reduce(tensor.SumUnits, lo.Map(expr("$0 * $1"), o, lo.label))
-			larger := lo.Reduce(tensor.SumUnits, lo.Map(expr("less($1, $0)"), o, own))
+			// Among the first five: fewer than five outputs are larger than the true one. Of pre-activations, since small outputs round to 0 alike.
+			a := lo.a[last][0]
+			own := lo.Reduce(tensor.SumUnits, lo.Map(expr("$0 * $1"), a, lo.label))
+			larger := lo.Reduce(tensor.SumUnits, lo.Map(expr("less($1, $0)"), a, own))
 			add("errors5", lo.Map(expr("less(4.5, $0)"), larger))
 		}
 	}

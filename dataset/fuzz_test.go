@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"image"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,6 +67,29 @@ func FuzzCIFAR(f *testing.F) {
 				t.Fatalf("%d pixels and %d labels in %d bytes", len(pixels), len(labels), len(raw))
 			}
 		})
+	})
+}
+
+// FuzzPicture: whatever decodes becomes a raster that a sample can be cut from.
+func FuzzPicture(f *testing.F) {
+	f.Add(asPNG(picture(8, 6, 3)))
+	f.Add(asJPEG(picture(5, 40, 3)))
+	f.Add(asPNG(image.NewGray16(image.Rect(0, 0, 1, 9))))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if head, _, err := image.DecodeConfig(bytes.NewReader(raw)); err == nil && head.Width*head.Height > 1<<16 {
+			return // for speed
+		}
+		img, err := decode(raw)
+		if err != nil {
+			return
+		}
+		for _, c := range []int{1, 3} {
+			p := &pictures{h: 8, w: 6, c: c}
+			r := p.raster(img, new(scratch))
+			if r.h < p.h || r.w < p.w || len(r.pixels) != r.h*r.w*c {
+				t.Fatalf("%v becomes %dx%d with %d bytes", img.Bounds(), r.h, r.w, len(r.pixels))
+			}
+		}
 	})
 }
 

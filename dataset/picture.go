@@ -121,7 +121,11 @@ func (p *pictures) picture(i int, sc *scratch) (*raster, error) {
 		return nil, bad
 	}
 	path := filepath.Join(p.root, p.files[i])
-	img, err := decode(path)
+	raw, err := os.ReadFile(path)
+	var img image.Image
+	if err == nil {
+		img, err = decode(raw)
+	}
 	if err != nil {
 		bad := &Error{What: "reading", File: path, Expected: "a JPEG or PNG picture", Err: err, Remedy: "replace or delete it"}
 		p.mu.Lock()
@@ -178,11 +182,7 @@ func channels(into, rgba []byte, c int) {
 	}
 }
 
-func decode(path string) (image.Image, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+func decode(raw []byte) (image.Image, error) {
 	if len(raw) == 0 {
 		return nil, errors.New("the file is empty")
 	}
