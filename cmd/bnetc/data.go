@@ -44,10 +44,14 @@ func openData(ctx context.Context, p *check.Program, dir string) (*dataset.Data,
 	return data, data.Load(ctx)
 }
 
-// reportDamage says how many samples were left out.
+// reportDamage says how many samples were left out, and why the first of them.
 func reportDamage(name string, s *dataset.Split) {
-	if n := len(s.Damaged()); n > 0 {
-		fmt.Fprintf(os.Stderr, "%d damaged pictures of the %s split were skipped; `strict` in the train block makes them errors\n", n, name)
+	damaged := s.Damaged()
+	for _, d := range damaged[:min(3, len(damaged))] {
+		fmt.Fprintln(os.Stderr, d)
+	}
+	if len(damaged) > 0 {
+		fmt.Fprintf(os.Stderr, "damaged pictures of the %s split that were skipped: %d; `strict` in the train block makes them errors\n", name, len(damaged))
 	}
 }
 
