@@ -48,6 +48,16 @@ type Watcher interface {
 	Watched(wait bool) ([][]float32, error)
 }
 
+// A Resident machine can hold rows of its inputs beside the plan, so that a data set need not come from the host in every epoch.
+type Resident interface {
+	// Reserve makes room for rows of every input; not ok where the device has none to spare.
+	Reserve(rows int) (set int, ok bool, err error)
+	// Stow keeps the first n rows that the inputs hold as rows first, first+1, … of a set.
+	Stow(set, first, n int) error
+	// Fetch fills the inputs with rows of a set, as many as a batch has.
+	Fetch(set int, rows []int) error
+}
+
 // A Profiler is a machine that can tell how long every step of a list takes.
 type Profiler interface {
 	Profile(list string) ([]KernelTime, error)

@@ -74,6 +74,12 @@ type view struct {
 // Len is the number of samples.
 func (s *Split) Len() int { return s.source.size() }
 
+// Fixed says that a sample is the same in every epoch, and that none can be damaged.
+func (s *Split) Fixed() bool {
+	_, whole := s.source.(*memory)
+	return whole && len(s.steps.moves) == 0
+}
+
 // Units is the number of values of a sample, H·W·C.
 func (s *Split) Units() int { return s.h * s.w * s.c }
 

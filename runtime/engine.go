@@ -33,8 +33,11 @@ func newEngine(ctx context.Context, prog *Program, plan *kernel.Plan, b backend.
 	return &engine{prog: prog, plan: plan, machine: m, set: set, sums: sumsOf(plan)}, nil
 }
 
-// feed writes a batch into the inputs; of a batch with more rows than the plan has, the first.
+// feed writes a batch into the inputs; of a batch with more rows than the plan has, the first. A batch that lies on the device is fetched there.
 func (e *engine) feed(b *Batch) error {
+	if b.rows != nil {
+		return e.machine.(backend.Resident).Fetch(b.set, b.rows)
+	}
 	for i, buf := range e.plan.Buffers {
 		if buf.Kind != kernel.Input {
 			continue

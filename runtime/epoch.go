@@ -36,11 +36,7 @@ func (t *trainer) order(epoch int) []int {
 	if !t.opts.NoShuffle {
 		return t.opts.Shuffle(n, epoch)
 	}
-	index := make([]int, n)
-	for i := range index {
-		index[i] = i
-	}
-	return index
+	return inOrder(n)
 }
 
 // epoch makes what is left of the updates of an epoch, evaluates, and writes its row and checkpoint. The context ends it between two steps, with

@@ -49,6 +49,7 @@ func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error)
 		if err := add(false); err != nil {
 			return nil, err
 		}
+		samples += len(b.rows)
 		for _, w := range b.Weight {
 			if w != 0 {
 				samples++

@@ -47,14 +47,15 @@ func fakePlan(batch int, optimizer ...string) *kernel.Plan {
 
 // A fake is a backend whose machines keep a diary.
 type fake struct {
-	ran   []string                               // lists, in order
-	set   []map[string]float32                   // settings of each training list
-	fed   [][]float32                            // first column of each training batch
-	spoil func(step int, b map[string][]float32) // called behind a training list
-	steps int
-	late  bool  // its machines work behind their caller: what a run left is known three runs later
-	built []int // batch sizes
-	open  int
+	ran     []string                               // lists, in order
+	set     []map[string]float32                   // settings of each training list
+	fed     [][]float32                            // first column of each training batch
+	spoil   func(step int, b map[string][]float32) // called behind a training list
+	steps   int
+	fetched int   // rows
+	late    bool  // its machines work behind their caller: what a run left is known three runs later; and they hold data sets
+	built   []int // batch sizes
+	open    int
 }
 
 func (f *fake) Build(_ context.Context, p *kernel.Plan) (backend.Machine, error) {
@@ -153,6 +154,7 @@ type lateMachine struct {
 	*fakeMachine
 	watched []int
 	seen    [][]float32
+	sets    []map[string][]float32 // rows of each input
 }
 
 func (m *lateMachine) Watch(buffers []int) error { m.watched, m.seen = buffers, nil; return nil }
@@ -165,6 +167,35 @@ func (m *lateMachine) Run(ctx context.Context, list string) error {
 	}
 	m.seen = append(m.seen, all)
 	return err
+}
+
+// inputs calls f with each input, the rows that set has of it, and the numbers of a row.
+func (m *lateMachine) inputs(set int, f func(input string, kept []float32, row int)) error {
+	for _, b := range m.plan.Buffers {
+		if b.Kind == kernel.Input {
+			f(b.Name, m.sets[set][b.Name], b.Elements()/m.plan.Batch)
+		}
+	}
+	return nil
+}
+
+func (m *lateMachine) Reserve(rows int) (int, bool, error) {
+	set := len(m.sets)
+	m.sets = append(m.sets, map[string][]float32{})
+	return set, true, m.inputs(set, func(input string, _ []float32, row int) { m.sets[set][input] = make([]float32, rows*row) })
+}
+
+func (m *lateMachine) Stow(set, first, n int) error {
+	return m.inputs(set, func(input string, kept []float32, row int) { copy(kept[first*row:(first+n)*row], m.buffers[input]) })
+}
+
+func (m *lateMachine) Fetch(set int, rows []int) error {
+	m.fake.fetched += len(rows)
+	return m.inputs(set, func(input string, kept []float32, row int) {
+		for i, r := range rows {
+			copy(m.buffers[input][i*row:], kept[r*row:(r+1)*row])
+		}
+	})
 }
 
 func (m *lateMachine) Watched(wait bool) ([][]float32, error) {
@@ -181,6 +212,8 @@ func (m *lateMachine) Watched(wait bool) ([][]float32, error) {
 type points int
 
 func (p points) Len() int { return int(p) }
+
+func (points) Fixed() bool { return true }
 
 func (p points) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {

@@ -62,6 +62,9 @@ func TestLateMachines(t *testing.T) {
 		r := newTrial(t, t.TempDir())
 		r.late, r.prog.KeepLast, r.prog.LogEvery = late, true, 3 // two engines take turns
 		r.train(t)
+		if late {
+			require.Equal(t, r.prog.Epochs*(16+16+4), r.fetched, "whole batches of training, and of both evaluations")
+		}
 		return r.ran, outcome(t, r.opts.Dir)
 	}
 	ran, left := train(false)

@@ -23,6 +23,9 @@ const (
 type Batch struct {
 	X, Label, Weight []float32
 	N                int
+
+	set  int   // on the device, of which
+	rows []int // this is, where not nil; X, Label and Weight are nothing then
 }
 
 // A Split is samples that can be visited in any order.

@@ -51,6 +51,11 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
+	for _, s := range []*Split{&opts.Train, &opts.Test} {
+		if *s, err = t.main.hold(ctx, *s); err != nil {
+			return nil, err
+		}
+	}
 	ended := t.epochs(ctx)
 	if ended != nil && !errors.Is(ended, ErrInterrupted) {
 		return nil, ended

@@ -197,6 +197,7 @@ func (l *line) between(more func(vk.CommandBuffer)) error {
 		l.look(c, f)
 	}
 	if len(f.uploads) > 0 || more != nil {
+		uploads := len(f.uploads) > 0
 		for len(f.uploads) > 0 {
 			n := 1
 			for n < len(f.uploads) && f.uploads[n].piece == f.uploads[0].piece {
@@ -210,6 +211,9 @@ func (l *line) between(more func(vk.CommandBuffer)) error {
 			f.uploads = f.uploads[n:]
 		}
 		if more != nil {
+			if uploads {
+				l.device.wait(c, landed, touching)
+			}
 			more(c)
 		}
 		l.device.wait(c, written, touching)

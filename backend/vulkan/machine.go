@@ -19,15 +19,17 @@ type Backend struct {
 
 // A Machine is a plan on a device.
 type Machine struct {
-	plan    *kernel.Plan
-	device  *logical
-	layout  layout
-	pieces  []*piece
-	kernels *kernels
-	pool    vk.CommandPool
-	lists   []vk.CommandBuffer // of the plan's lists
-	line    *line
-	failed  error // what ended the machine's work
+	plan     *kernel.Plan
+	device   *logical
+	layout   layout
+	pieces   []*piece
+	kernels  *kernels
+	pool     vk.CommandPool
+	lists    []vk.CommandBuffer // of the plan's lists
+	line     *line
+	sets     []set
+	resident int64 // bytes of the sets
+	failed   error // what ended the machine's work
 }
 
 var (
@@ -246,8 +248,8 @@ func (m *Machine) Close() error {
 	if m.kernels != nil {
 		m.kernels.release(d)
 	}
-	for _, p := range m.pieces {
-		d.release(p)
+	for _, s := range append(m.sets, m.pieces) {
+		s.release(d)
 	}
 	vk.DestroyDevice(d.device, nil)
 	err := m.complaint()

@@ -203,6 +203,64 @@ func TestWatching(t *testing.T) {
 	require.Empty(t, rest)
 }
 
+// Rows that were stowed come back in any order, as often as asked for.
+func TestResidentRows(t *testing.T) {
+	p := planFrom(t, `plan rows batch 3
+
+buffer x input [3, 2]
+buffer w input [3]
+buffer sum metric [3, 2]
+
+kernel add(x, w -> sum)
+  parallel n in 3
+    serial i in 2
+      store sum[n, i] += x[n, i] * w[n]
+
+list step
+  0: add
+`)
+	m := build(t, p)
+	set, ok, err := m.Reserve(7)
+	require.NoError(t, err)
+	require.True(t, ok)
+	row := func(n int) (x []float32, w float32) { return []float32{float32(n), float32(10 * n)}, float32(1 + n%2) }
+	for first := 0; first < 7; first += 3 {
+		var x, w []float32
+		for n := first; n < first+3; n++ {
+			a, b := row(n)
+			x, w = append(x, a...), append(w, b)
+		}
+		require.NoError(t, m.Write(0, x))
+		require.NoError(t, m.Write(1, w))
+		require.NoError(t, m.Stow(set, first, min(3, 7-first)))
+	}
+	want := make([]float32, 6)
+	for k := range 100 {
+		rows := []int{k % 7, (3 * k) % 7, 6 - k%7}
+		require.NoError(t, m.Fetch(set, rows))
+		require.NoError(t, m.Run(context.Background(), "step"))
+		for i, n := range rows {
+			x, w := row(n)
+			want[2*i] += x[0] * w
+			want[2*i+1] += x[1] * w
+		}
+	}
+	got := make([]float32, 6)
+	require.NoError(t, m.Read(2, got))
+	require.Equal(t, want, got)
+	_, ok, err = m.Reserve(1 << 40)
+	require.NoError(t, err)
+	require.False(t, ok, "no room is no error")
+}
+
+func TestReadsSeeWritesBefore(t *testing.T) {
+	m := build(t, adding(t, 3))
+	got := make([]float32, 3)
+	require.NoError(t, m.Write(1, []float32{1, 2, 3}))
+	require.NoError(t, m.Read(1, got))
+	require.Equal(t, []float32{1, 2, 3}, got)
+}
+
 func TestMistakesOfTheCaller(t *testing.T) {
 	m := build(t, adding(t, 4))
 	require.EqualError(t, m.Write(1, make([]float32, 5)), "buffer x holds 4 numbers, not 5")
