@@ -191,10 +191,13 @@ func cutItems(block string, body piece) []piece {
 func begins(block string, body piece, start, i int) bool {
 	t, before := body[i], body[i-1]
 	known := itemWords[block][t.Value]
+	newLine := before.Pos.Line < t.Pos.Line
+	if newLine && before.Value != "fixed" && (known || block == "rule" && defines(body, i)) {
+		return true // whatever the item before it still needs
+	}
 	if unfinished[before.Value] {
 		return false
 	}
-	newLine := before.Pos.Line < t.Pos.Line
 	switch block {
 	case "network":
 		if i == start+1 && !newLine {

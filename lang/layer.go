@@ -43,33 +43,26 @@ func (p *parser) missingArrow(it piece) bool {
 		return false
 	}
 	i := 4
-	for i < len(it) && (it[i].Type == symbol["Dims"] || it[i].Type == symbol["Ident"] || it[i].Type == symbol["Number"] && it[i-1].Type == symbol["Ident"]) {
+	for i < len(it) && (it[i].Type == symbol["Dims"] || it[i].Type == symbol["Ident"] || it[i].Type == symbol["Number"] && it[i-1].Type == symbol["Ident"] && it[i-1].Value != "all") {
 		i++
 	}
-	if i < len(it) && it[i].Value == "->" {
+	before, rest := it[:i], it[i:]
+	if len(rest) > 0 && rest[0].Value == "->" {
 		return false
 	}
-	whole := p.pieceSpan(it)
-	where, found, number, tail := after(p.src, it), "the end of the layer", "64", ""
-	if i < len(it) {
-		where, found = tokenSpan(p.src, it[i]), quoted(it[i].Value)
-		if it[i].Value == "," && i+1 < len(it) {
-			i++
-		}
-		rest := tokenSpan(p.src, it[i])
-		if it[i].Type == symbol["Number"] {
-			number, rest.Start = it[i].Value, rest.End
-		} else {
-			number += ", "
-		}
-		tail = p.src.Text[rest.Start:whole.End]
+	whole, end := p.pieceSpan(it), after(p.src, before).End
+	where, found, units := after(p.src, it), "the end of the layer", "64"
+	if len(rest) > 0 {
+		where, found = tokenSpan(p.src, rest[0]), quoted(rest[0].Value)
 	}
-	before := it[:i]
-	for before[len(before)-1].Value == "," {
-		before = before[:len(before)-1]
+	if len(rest) > 1 && rest[0].Value == "," && rest[1].Type == symbol["Number"] {
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && rest[0].Type == symbol["Number"] {
+		units, end = rest[0].Value, tokenSpan(p.src, rest[0]).End
 	}
 	p.list.Error(diag.Syntax, where, kind.name+" needs `->` and its number of "+kind.units).Label("before this").Expected(kind.expected).Found(found).
-		Hint(p.src.Text[whole.Start:after(p.src, before).End] + " -> " + number + tail)
+		Hint(p.src.Text[whole.Start:after(p.src, before).End] + " -> " + units + p.src.Text[end:whole.End])
 	return true
 }
 
@@ -159,8 +152,11 @@ func (p *parser) option(g *gOption) *Option {
 	}
 	if len(rest) > 0 {
 		at := p.span(rest[0].span)
-		p.list.Error(diag.Syntax, at, "an option ends before this").Label("before this").Expected("`,` or the next layer").Found(quoted(at.Text())).
-			Hint(p.src.Text[o.Span.Start:p.upTo(o.Span.Start, at.Start).End] + ", " + p.src.Text[at.Start:o.Span.End])
+		before, after := p.upTo(o.Span.Start, at.Start).Text(), p.src.Text[at.Start:o.Span.End]
+		d := p.list.Error(diag.Syntax, at, "an option ends before this").Label("before this").Expected("`,` or the next layer").Found(quoted(at.Text())).Hint(before + ", " + after)
+		if rest[0].Dims != nil {
+			d.Hint(before + "(" + after + ")")
+		}
 	}
 	return o
 }

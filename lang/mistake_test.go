@@ -1,0 +1,41 @@
+package lang
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/internal/golden"
+	"bnetc/lang/diag"
+)
+
+// TestSyntax: each line of the archive's source is a file of its own, with one mistake: what was expected and found is said in the language's
+// words, and an error of one item leaves the others alone.
+func TestSyntax(t *testing.T) {
+	const file = "testdata/syntax.txtar"
+	var b strings.Builder
+	for line := range strings.Lines(golden.Source(t, file)) {
+		var l diag.List
+		f := Parse(&diag.File{Name: "f", Text: line}, &l)
+		require.True(t, f.Broken, line)
+		require.Len(t, l.Items(), 1, "%s%s", line, l.String())
+		require.NotContains(t, l.String(), "  expected  G", line) // a type of the grammar
+		b.WriteString(l.String() + "\n")
+	}
+	golden.Check(t, file, "diagnostics", b.String())
+}
+
+// TestRecovery: what stands around a mistake is read.
+func TestRecovery(t *testing.T) {
+	var l diag.List
+	f := Parse(&diag.File{Name: "f", Text: "network n {\n  input 4\n  layer l1 = all 3, tanh\n  layer l2 = all -> 3\n  stray words\n  output y = all -> 2\n}\n" +
+		"learn r {\n  forward sgd(lr 1)\n  inverse sgd\nrule r {\n  a[l] = h[l] +\n  b[l] = h[l]   for every l\n  c[l] = h[l]\n    + a[l]\n  wrong f[l]\n  minimize loss   over f[last]\n}\n"}, &l)
+	require.Len(t, l.Items(), 6, l.String())
+	require.Len(t, Blocks[*Network](f)[0].Layers, 2)
+	require.Len(t, Blocks[*Learn](f)[0].Optimizers, 1)
+	rule := Blocks[*Rule](f)[0]
+	require.Len(t, rule.Statements, 3)
+	require.Equal(t, []string{"a", "wrong"}, rule.Lost)
+	require.Equal(t, "h[l] + a[l]", rule.Statements[1].Expr.String())
+}
