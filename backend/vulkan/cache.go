@@ -3,6 +3,7 @@ package vulkan
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -30,6 +31,19 @@ func cacheFile(d *Device, kind string) string {
 		dir = filepath.Join(user, "bnetc")
 	}
 	return filepath.Join(dir, "vulkan-"+d.id+kind)
+}
+
+// Tuned is the file for what was measured on the backend's device and driver.
+func (b *Backend) Tuned() (string, error) {
+	d, err := Find(b.Device)
+	if err != nil {
+		return "", err
+	}
+	path := cacheFile(d, ".schedule")
+	if path == "" {
+		return "", fmt.Errorf("the system gives no folder for caches; name one in BNETC_CACHE")
+	}
+	return path, nil
 }
 
 // openCache reads the device's cache. One that is damaged or of another driver is as good as none: it is a saving, not a need.

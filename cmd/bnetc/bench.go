@@ -21,6 +21,7 @@ type benchCmd struct {
 	source
 	aim
 	Time time.Duration `help:"How long to measure." default:"2s"`
+	Tune bool          `help:"First measure the program by several schedules, and keep the best for the device and its driver."`
 	JSON bool          `name:"json" help:"One JSON object on standard output."`
 }
 
@@ -62,6 +63,11 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	p, err := c.load()
 	if err != nil {
 		return err
+	}
+	if c.Tune {
+		if err := c.tune(ctx, p, c.aim); err != nil {
+			return err
+		}
 	}
 	begin := time.Now()
 	j, err := compile(p, c.Program, c.aim)

@@ -9,7 +9,8 @@ import (
 	"bnetc/compiler"
 )
 
-var vulkanRow = target{"vulkan", "SPIR-V compute shaders of our own, on any device with a Vulkan driver", vulkanTarget,
+var vulkanRow = target{"vulkan", "SPIR-V compute shaders of our own, on any device with a Vulkan driver",
+	func(at place) compiler.Target { return tuned(&vulkan.Backend{Device: at.Device}, vulkanTarget(at)) },
 	func(at place) backend.Backend { return &vulkan.Backend{Device: at.Device} }, vulkanDevice, vulkanDevices}
 
 // vulkanTarget aims at the device asked for, or at no device in particular where there is none.
