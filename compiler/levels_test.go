@@ -166,6 +166,7 @@ var targets = []compiler.Target{
 	{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, Workers: 2, BatchLocal: true},
 	{Name: "avx512", Vector: 16, Registers: 32, Cache: 4 << 20, Workers: 2, BatchLocal: true},
 	{Name: "by units", Vector: 8, Registers: 16, Cache: 0, Workers: 2, BatchLocal: false},
+	{Name: "small", Vector: 4, Registers: 16, Cache: 1 << 10, L2: 1 << 10, Workers: 3, BatchLocal: true},
 }
 
 // What a program computes is the same before and after every pass, and as kernels: differentiation leaves the first text that runs, and every later

@@ -20,7 +20,7 @@ func TestSlabs(t *testing.T) {
 			if rule != "bp" {
 				inverse = " inverse adam(lr = 0.01) "
 			}
-			p := programs.Program{Name: name + "/" + rule, Text: text + "learn " + rule + " { forward adam(lr = 0.01)\n" + inverse + "}\ntrain on npy { batch 64 }\n"}
+			p := programs.Program{Name: name + "/" + rule, Text: text + "learn " + rule + " { forward adam(lr = 0.01)\n" + inverse + "}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 64 }\n"}
 			for _, target := range []compiler.Target{targets[1], targets[3]} {
 				t.Run(p.Name+"/"+target.Name, func(t *testing.T) {
 					whole, err := p.Compile(target)

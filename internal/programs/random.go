@@ -76,5 +76,5 @@ func (d *dice) program() Program {
 }
 
 func (d *dice) target() compiler.Target {
-	return compiler.Target{Name: "fuzz", Vector: 1 << d.below(5), Registers: pick(d, 16, 32), Cache: pick(d, int64(4<<20), 0, 1000), Workers: 1 + d.below(3), BatchLocal: d.below(2) == 0}
+	return compiler.Target{Name: "fuzz", Vector: 1 << d.below(5), Registers: pick(d, 16, 32), Cache: pick(d, int64(4<<20), 0, 1000), L2: pick(d, int64(0), 1<<10, 16<<10), Workers: 1 + d.below(3), BatchLocal: d.below(2) == 0}
 }
