@@ -19,7 +19,8 @@ func build(p *tensor.Program, t *Target) (*kernel.Plan, []Remark, error) {
 		program: p, target: t, buffers: map[string]int{}, stored: map[*tensor.Node]int{},
 		plan: &kernel.Plan{Name: p.Name, Batch: p.Batch},
 	}
-	b.blocks = (p.Batch + t.Vector - 1) / t.Vector
+	b.lanes = t.lanes(p.Batch)
+	b.blocks = (p.Batch + b.lanes - 1) / b.lanes
 	b.together = t.together(b.blocks)
 	b.declare()
 	for _, l := range listsOf(p) {
@@ -34,6 +35,7 @@ type builder struct {
 	program  *tensor.Program
 	target   *Target
 	blocks   int // of the batch, each a vector of samples
+	lanes    int // samples in a block: a vector of them, or several where a lane has several side by side
 	together int // blocks that a worker takes at once; it divides blocks
 	plan     *kernel.Plan
 	buffers  map[string]int       // by name
@@ -105,7 +107,7 @@ func (b *builder) inLanes(n *tensor.Node) int {
 	if n.Op == tensor.Input {
 		name += ".lanes"
 	}
-	i := b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{b.blocks, units(n.Type.Shape), b.target.Vector}})
+	i := b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{b.blocks, units(n.Type.Shape), b.lanes}})
 	b.stored[n] = i
 	return i
 }

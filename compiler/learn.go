@@ -116,19 +116,19 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			for _, n := range outers {
 				stmts = append(stmts, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
 					Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], n.Rel, row, inAt)},
+					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], n.Rel, block, row, inAt)},
 				}})
 			}
 			return stmts
 		}
 		var batch []kernel.Stmt
-		full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
+		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 		if full > 0 {
-			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}, {Var: "n", Extent: b.target.Vector}},
-				sum(v("nb"), plus(v("n"), v("nb"), b.target.Vector)))...)
+			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}, {Var: "n", Extent: b.lanes}},
+				sum(v("nb"), plus(v("n"), v("nb"), b.lanes)))...)
 		}
 		if rest > 0 {
-			batch = append(batch, nest([]kernel.Loop{{Var: "n", Extent: rest}}, sum(at(full), plus(v("n"), at(full*b.target.Vector), 1)))...)
+			batch = append(batch, nest([]kernel.Loop{{Var: "n", Extent: rest}}, sum(at(full), plus(v("n"), at(full*b.lanes), 1)))...)
 		}
 		body = append(body, inGuards(s.reduce, s.guards, batch)...)
 		body = append(body, b.apply(e, g, update)...)
@@ -147,11 +147,11 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 	// The cuts of the two special loops: register tiles of outputs, vectors of inputs.
 	outCuts := []cut{{vectors: 1, width: 1}}
 	if tile >= 0 {
-		outCuts = cuts(loops[tile].Extent, []int{max(1, b.target.accumulators()/(2*len(outers)))})
+		outCuts = cuts(loops[tile].Extent, []int{max(1, b.target.accumulators()/(b.target.columns()*len(outers)))})
 	}
 	inCuts := []cut{{vectors: 1, width: 1}}
 	if vector >= 0 {
-		widths := []int{2 * b.target.Vector}
+		widths := []int{b.target.columns() * b.target.Vector}
 		for width := b.target.Vector; width >= 1; width /= 2 {
 			widths = append(widths, width)
 		}
@@ -161,7 +161,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		for _, ic := range inCuts {
 			vectors, width := 1, ic.width
 			if width > b.target.Vector {
-				vectors, width = 2, b.target.Vector
+				vectors, width = b.target.columns(), b.target.Vector
 			}
 			var outer []kernel.Loop
 			sub := map[string]kernel.Index{}
@@ -184,11 +184,15 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 						outer = append(outer, kernel.Loop{Var: l.Var + ".tile", Extent: ic.count, Mark: kernel.Parallel})
 						from = plus(from, v(l.Var+".tile"), ic.width)
 					}
+					apart, beside := width, 1 // how far a lane's columns, and neighbouring lanes' ones, are from each other
+					if b.target.Fours {
+						apart, beside = 1, vectors
+					}
 					if vectors > 1 {
-						from = plus(from, v("v"), width)
+						from = plus(from, v("v"), apart)
 					}
 					if width > 1 {
-						from = plus(from, v("lane"), 1)
+						from = plus(from, v("lane"), beside)
 					}
 					sub[l.Var] = from
 				default:
@@ -215,6 +219,20 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 
 // A cut is count pieces of one width, from a position on.
 type cut struct{ from, width, count, vectors int }
+
+// loops walks the pieces of a cut, each unrolled, and gives the position.
+func (c cut) loops(name string, mark kernel.Mark) (position kernel.Index, loops []kernel.Loop) {
+	position = at(c.from)
+	if c.count > 1 {
+		loops = append(loops, kernel.Loop{Var: name, Extent: c.count, Mark: mark})
+		position = plus(position, v(name), c.width)
+	}
+	if c.width > 1 {
+		loops = append(loops, kernel.Loop{Var: name + ".in", Extent: c.width, Mark: kernel.Unrolled})
+		position = plus(position, v(name+".in"), 1)
+	}
+	return position, loops
+}
 
 // cuts divides an extent into pieces of the given widths, largest first; the last rest is one piece where widths do not end in 1.
 func cuts(extent int, widths []int) []cut {
@@ -333,10 +351,13 @@ func (b *builder) sums(f *fusion, g *group, e *element) []kernel.Stmt {
 		add := func(block, lane kernel.Index) []kernel.Stmt {
 			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(load(buffer, block, position, lane))}}
 		}
-		full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
+		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 		if full > 0 {
 			loops := append(slices.Clone(locations), kernel.Loop{Var: "nb", Extent: full})
-			body = append(body, &kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: nest(loops, add(v("nb"), v("lane")))})
+			if n := b.lanes / b.target.Vector; n > 1 {
+				loops = append(loops, kernel.Loop{Var: "v", Extent: n})
+			}
+			body = append(body, &kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: nest(loops, add(v("nb"), b.lane()))})
 		}
 		if rest > 0 {
 			body = append(body, nest(append(slices.Clone(locations), kernel.Loop{Var: "n", Extent: rest}), add(at(full), v("n")))...)

@@ -17,27 +17,38 @@ func (b *builder) packInput(n *tensor.Node) {
 	}
 	b.packed[name] = true
 	from, count := b.buffers[n.Name], units(n.Type.Shape)
-	k := &kernel.Kernel{Name: name, From: n.Name + " to lanes", ByBatch: true}
-	unit, place := v("u"), []kernel.Loop{{Var: "u", Extent: count}}
-	if count == 1 {
-		unit, place = at(0), nil
-	}
+	k := &kernel.Kernel{Name: name, From: n.Name + " to lanes", ByBatch: !b.target.Wide}
 	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
-		lane := kernel.Loop{Var: "n", Extent: samples}
-		if samples == b.target.Vector {
-			lane = kernel.Loop{Var: "lane", Extent: samples, Mark: kernel.Vector}
+		var body []kernel.Stmt
+		for _, c := range b.fours(count) {
+			unit, place := c.loops("u", b.target.shared())
+			lanes, lane := []kernel.Loop{{Var: "n", Extent: samples}}, v("n")
+			if samples == b.lanes {
+				lanes, lane = []kernel.Loop{{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector}}, b.lane()
+				if n := b.lanes / b.target.Vector; n > 1 {
+					lanes = append([]kernel.Loop{{Var: "v", Extent: n, Mark: kernel.Unrolled}}, lanes...)
+				}
+			}
+			body = append(body, nest(append(place, lanes...), []kernel.Stmt{
+				&kernel.Store{Buffer: to, Index: []kernel.Index{block, unit, lane}, Value: only(load(from, plus(lane, block, b.lanes), unit))}})...)
 		}
-		row := plus(v(lane.Var), block, b.target.Vector)
-		return nest(append(place, lane), []kernel.Stmt{
-			&kernel.Store{Buffer: to, Index: []kernel.Index{block, unit, v(lane.Var)}, Value: only(load(from, row, unit))}})
+		return body
 	})
 	b.finish(nil, k)
+}
+
+// fours cuts an extent into fours where the target takes four neighbours at once.
+func (b *builder) fours(extent int) []cut {
+	if b.target.Fours {
+		return cuts(extent, []int{4, 1})
+	}
+	return cuts(extent, []int{1})
 }
 
 // panelWidth is how many units lie side by side in a panel: the vector tile of a dense weight gradient, or a field's channels at one location.
 func (b *builder) panelWidth(r *ir.Relation) int {
 	if isDense(r) {
-		return 2 * b.target.Vector
+		return b.target.columns() * b.target.Vector
 	}
 	return r.InShape[len(r.InShape)-1]
 }
@@ -45,7 +56,7 @@ func (b *builder) panelWidth(r *ir.Relation) int {
 // packRows lays a value out with the batch outside its last units, in panels [units/P, N, P], for the outer products of a list. Inputs lie sample by
 // sample already.
 func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
-	if n.Op == tensor.Input {
+	if n.Op == tensor.Input || b.target.Strided {
 		return
 	}
 	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth(r)
@@ -55,7 +66,7 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 		return
 	}
 	b.packed[name] = true
-	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: true}
+	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: !b.target.Wide}
 	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
 		var body []kernel.Stmt
 		if n := count / p; n > 0 {
@@ -72,13 +83,24 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 // overSamples gives a kernel the blocks that the batch fills, by the batch, and behind them the samples of one that it does not: lanes behind the batch
 // keep what they hold, and nothing sums over them.
 func (b *builder) overSamples(k *kernel.Kernel, body func(block kernel.Index, samples int) []kernel.Stmt) {
-	full, rest := b.program.Batch/b.target.Vector, b.program.Batch%b.target.Vector
+	full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
+	if b.target.Wide { // each statement a nest of its own, all of whose loops are shared out
+		for _, s := range body(v("nb"), b.lanes) {
+			if full > 0 {
+				k.Body = append(k.Body, nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, []kernel.Stmt{s})...)
+			}
+		}
+		if rest > 0 {
+			k.Body = append(k.Body, body(at(full), rest)...)
+		}
+		return
+	}
 	switch {
 	case rest == 0:
-		k.Body = b.overBatch(body(b.block(), b.target.Vector))
+		k.Body = b.overBatch(body(b.block(), b.lanes))
 		return
 	case full > 0:
-		k.Body = nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, body(v("nb"), b.target.Vector))
+		k.Body = nest([]kernel.Loop{{Var: "nb", Extent: full, Mark: kernel.Parallel}}, body(v("nb"), b.lanes))
 	}
 	k.ByBatch = false
 	k.Body = append(k.Body, body(at(full), rest)...)
@@ -104,7 +126,7 @@ func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p
 	if panels > 1 {
 		panel = plus(panel, v("p"), 1)
 	}
-	row := plus(v("n"), block, b.target.Vector)
+	row := plus(v("n"), block, b.lanes)
 	for _, c := range cuts(width, widths) {
 		within := at(c.from)
 		var loops []kernel.Loop
@@ -121,7 +143,7 @@ func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p
 	}
 	outer := []kernel.Loop{{Var: "n", Extent: samples}}
 	if panels > 1 {
-		outer = append([]kernel.Loop{{Var: "p", Extent: panels}}, outer...)
+		outer = append([]kernel.Loop{{Var: "p", Extent: panels, Mark: b.target.shared()}}, outer...)
 	}
 	return nest(outer, inner)
 }
@@ -133,7 +155,10 @@ func (b *builder) rows(n *tensor.Node, p int) int {
 }
 
 // rowOperand reads unit i of sample n from an input's own rows, or from panels where i = P·panel + rest is split by its terms.
-func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, row, unit kernel.Index) kernel.Operand {
+func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, block, row, unit kernel.Index) kernel.Operand {
+	if b.target.Strided {
+		return load(b.inLanes(n), block, unit, v("n"))
+	}
 	if n.Op == tensor.Input {
 		return load(b.buffers[n.Name], row, unit)
 	}

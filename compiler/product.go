@@ -84,7 +84,7 @@ func (p *product) inSlabs() []kernel.Stmt {
 	e := p.element()
 	var begin, middle, end []kernel.Stmt
 	for _, n := range p.products {
-		sum := load(p.waiting(n), p.block(), e.unit, v("lane"))
+		sum := load(p.waiting(n), p.block(), e.unit, p.lane())
 		store := func(from kernel.Value) kernel.Stmt {
 			return &kernel.Store{Buffer: sum.Buffer, Index: sum.Index, Value: from}
 		}
@@ -157,10 +157,10 @@ func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (
 
 // walkVectors walks the blocks that a worker takes at once, where a register tile does not hold them all.
 func (p *product) walkVectors(body []kernel.Stmt) []kernel.Stmt {
-	if p.vectors == p.together {
+	if p.vectors == p.vectorsOf() {
 		return body
 	}
-	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: p.together, Body: body}}
+	return []kernel.Stmt{&kernel.Loop{Var: "v", Extent: p.vectorsOf(), Body: body}}
 }
 
 // blockLoop is the loop over the blocks of the batch, as many at a time as a worker takes.
@@ -177,7 +177,9 @@ func (p *product) overBlocks(outer []kernel.Loop, body []kernel.Stmt) []kernel.S
 	for i := range loops {
 		loops[i] = parallel(loops[i])
 	}
-	return nest(append(loops, p.blockLoop()), body)
+	block := p.blockLoop()
+	block.Mark = p.target.shared()
+	return nest(append(loops, block), body)
 }
 
 // zero starts the sums.
@@ -220,7 +222,7 @@ func (p *product) add(e *element, products []*tensor.Node) []kernel.Stmt {
 		s := p.sources[slices.Index(p.products, n)]
 		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
 			Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-			Operands: []kernel.Operand{load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, v("lane"))},
+			Operands: []kernel.Operand{load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, p.lane())},
 		}})
 	}
 	return body
@@ -234,7 +236,7 @@ func (p *product) epilogue(e *element) []kernel.Stmt {
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})
 		}
 		if outside(p.fusion, p.group, n) {
-			body = append(body, &kernel.Store{Buffer: p.inLanes(n), Index: []kernel.Index{p.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
+			body = append(body, &kernel.Store{Buffer: p.inLanes(n), Index: []kernel.Index{p.block(), e.unit, p.lane()}, Value: only(variable(e.vars[n]))})
 		}
 	}
 	return body
@@ -247,12 +249,12 @@ func (p *product) element() *element {
 
 // waiting is the buffer in which a product's sums wait from slab to slab.
 func (p *product) waiting(n *tensor.Node) int {
-	return p.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.sum", kernelName(p.group), n.ID), Kind: kernel.Temp, Shape: []int{p.blocks, units(n.Type.Shape), p.target.Vector}})
+	return p.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.sum", kernelName(p.group), n.ID), Kind: kernel.Temp, Shape: []int{p.blocks, units(n.Type.Shape), p.lanes}})
 }
 
 // overVectors puts what is done for a vector of samples into the loops that a register tile unrolls.
 func (p *product) overVectors(body []kernel.Stmt) []kernel.Stmt {
-	return p.lanesOf(body, p.vectors == p.together)
+	return p.lanesOf(body, p.vectors == p.vectorsOf())
 }
 
 // block is the block that a kernel works on: one of those that a worker takes at once.
@@ -263,8 +265,19 @@ func (b *builder) block() kernel.Index {
 	return plus(v("v"), v("nb"), b.together)
 }
 
+// lane is the place within its block that a lane works on: one of those that it has side by side.
+func (b *builder) lane() kernel.Index {
+	if b.lanes == b.target.Vector {
+		return v("lane")
+	}
+	return plus(v("v"), v("lane"), b.lanes/b.target.Vector)
+}
+
+// vectorsOf is how many vectors of samples a worker takes at once: of several blocks, or of one.
+func (b *builder) vectorsOf() int { return b.together * b.lanes / b.target.Vector }
+
 // sample is the sample within the batch that a lane works on.
-func (b *builder) sample() kernel.Index { return plus(v("lane"), b.block(), b.target.Vector) }
+func (b *builder) sample() kernel.Index { return plus(b.lane(), b.block(), b.lanes) }
 
 // overVectors wraps a body for one sample into the vectors of a block.
 func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt { return b.lanesOf(body, true) }
@@ -272,8 +285,8 @@ func (b *builder) overVectors(body []kernel.Stmt) []kernel.Stmt { return b.lanes
 // lanesOf wraps a body for one sample into a vector of samples, and into the vectors of a block unless the caller walks those.
 func (b *builder) lanesOf(body []kernel.Stmt, whole bool) []kernel.Stmt {
 	body = []kernel.Stmt{&kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector, Body: body}}
-	if whole && b.together > 1 {
-		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: b.together, Mark: kernel.Unrolled, Body: body}}
+	if vectors := b.vectorsOf(); whole && vectors > 1 {
+		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: vectors, Mark: kernel.Unrolled, Body: body}}
 	}
 	return body
 }
@@ -330,9 +343,9 @@ func (e *element) operand(n *tensor.Node) kernel.Operand {
 	case n.Op == tensor.Input && !n.Type.Batch:
 		return load(e.b.buffers["settings"], at(e.b.settingIndex(n.Name)))
 	case n.Type.Batch && len(n.Type.Shape) == 0:
-		return load(e.b.inLanes(n), e.b.block(), at(0), v("lane"))
+		return load(e.b.inLanes(n), e.b.block(), at(0), e.b.lane())
 	case n.Type.Batch:
-		return load(e.b.inLanes(n), e.b.block(), e.broadcast(n.Type.Shape), v("lane"))
+		return load(e.b.inLanes(n), e.b.block(), e.broadcast(n.Type.Shape), e.b.lane())
 	}
 	return load(e.b.param(n), e.broadcast(n.Type.Shape))
 }

@@ -15,10 +15,23 @@ func (b *builder) row(f *fusion, g *group) error {
 	for _, n := range g.nodes {
 		b.fetch(f, g, n)
 	}
-	k := &kernel.Kernel{Name: kernelName(g), ByBatch: true}
+	k := &kernel.Kernel{Name: kernelName(g), ByBatch: !b.target.Wide}
 	vars := map[*tensor.Node]string{}
 	var body []kernel.Stmt
-	for _, stage := range b.stages(f, g) {
+	stages := b.stages(f, g)
+	if b.target.Wide && len(stages) == 1 && pointwise(stages[0]) {
+		for _, p := range b.unitLoops(f, g, stages[0], vars) {
+			loops := []kernel.Loop{{Var: "nb", Extent: b.blocks, Mark: kernel.Parallel}}
+			for _, l := range p.loops {
+				l.Mark = kernel.Parallel
+				loops = append(loops, l)
+			}
+			k.Body = append(k.Body, nest(loops, b.overVectors(p.body))...)
+		}
+		b.finish(g, k)
+		return nil
+	}
+	for _, stage := range stages {
 		if len(stage.shape) == 0 {
 			body = append(body, b.perSample(f, g, stage, vars)...)
 		} else {
@@ -125,7 +138,7 @@ func (b *builder) perSample(f *fusion, g *group, s *stage, vars map[*tensor.Node
 }
 
 func (b *builder) storeSample(n *tensor.Node, name string) kernel.Stmt {
-	return &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), at(0), v("lane")}, Value: only(variable(name))}
+	return &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), at(0), b.lane()}, Value: only(variable(name))}
 }
 
 // overUnits computes a stage's values in one loop over units; random numbers come four units at a time.
@@ -148,6 +161,26 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 			}
 		}
 	}
+	var body []kernel.Stmt
+	for _, p := range b.unitLoops(f, g, s, vars) {
+		body = append(body, nest(p.loops, p.body)...)
+	}
+	return append(append(before, body...), after...)
+}
+
+// pointwise tells whether each unit of a stage is computed by itself.
+func pointwise(s *stage) bool {
+	return len(s.shape) > 0 && !slices.ContainsFunc(s.nodes, func(n *tensor.Node) bool { return n.Op == tensor.Reduce && !windowed(n) })
+}
+
+// A part is what a stage does at some of its units: loops over them, and what is in the loops.
+type part struct {
+	loops []kernel.Loop
+	body  []kernel.Stmt
+}
+
+// unitLoops computes a stage's values at each unit.
+func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []part {
 	stored := map[*tensor.Node]bool{}
 	for _, n := range s.nodes {
 		for _, r := range f.readers[n] {
@@ -182,18 +215,15 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 		for _, n := range s.nodes {
 			body = append(body, b.unitOf(f, e, n, suffix)...)
 			if stored[n] && len(n.Type.Shape) > 0 {
-				body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), e.unit, v("lane")}, Value: only(variable(e.vars[n]))})
+				body = append(body, &kernel.Store{Buffer: b.inLanes(n), Index: []kernel.Index{b.block(), e.unit, b.lane()}, Value: only(variable(e.vars[n]))})
 			}
 		}
 		return body
 	}
-	var body []kernel.Stmt
-	if !s.random() {
-		body = nest(loops, one(dims, nil))
-	} else {
-		body = b.inFours(s, one)
+	if s.random() {
+		return b.inFours(s, one)
 	}
-	return append(append(before, body...), after...)
+	return []part{{loops, one(dims, nil)}}
 }
 
 // lowest starts a running maximum.
@@ -251,7 +281,7 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	}
 	s := newSource(w, n.Rel, role)
 	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
-		return load(b.inLanes(a), b.block(), unit, v("lane"))
+		return load(b.inLanes(a), b.block(), unit, b.lane())
 	}
 	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
 	if n.Kind == tensor.ToMaxWindow {
@@ -262,7 +292,7 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 }
 
 // inFours walks the flat units four at a time, with one draw of four numbers for each Random of the stage.
-func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]string) []kernel.Stmt) []kernel.Stmt {
+func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]string) []kernel.Stmt) []part {
 	count := units(s.shape)
 	row := b.sample()
 	four := func(q kernel.Index, n int) []kernel.Stmt {
@@ -287,14 +317,14 @@ func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]st
 		}
 		return body
 	}
-	var body []kernel.Stmt
+	var parts []part
 	if n := count / 4; n > 0 {
-		body = nest([]kernel.Loop{{Var: "q", Extent: n}}, four(v("q"), 4))
+		parts = append(parts, part{[]kernel.Loop{{Var: "q", Extent: n}}, four(v("q"), 4)})
 	}
 	if rest := count % 4; rest > 0 {
-		body = append(body, four(at(count/4), rest)...)
+		parts = append(parts, part{nil, four(at(count/4), rest)})
 	}
-	return body
+	return parts
 }
 
 // flatDims places a flat unit for a stage that walks units without their dimensions: only the flat position is meaningful.

@@ -18,8 +18,8 @@ type schedule struct {
 // choose finds a product's schedule.
 func (p *product) choose() schedule {
 	t := p.target
-	s := schedule{vectors: p.together, chunk: 1}
-	if len(p.products) > 1 {
+	s := schedule{vectors: p.vectorsOf(), chunk: 1}
+	if len(p.products) > 1 && !t.Fours {
 		// Several products: one vector at a time and more units, so that an operand loaded is used by more of them
 		// (docs/performance.md: 80 % of peak with 6 units x 1 vector x 2 products, 68 % with 3 x 2 x 2).
 		s.vectors = 1
@@ -33,7 +33,7 @@ func (p *product) choose() schedule {
 			bytes += 4 * int64(units(n.Args[0].Type.Shape))
 		}
 	}
-	s.byBatch = p.blocks/p.together >= t.Workers && bytes <= t.Cache
+	s.byBatch = !t.Wide && p.blocks/p.together >= t.Workers && bytes <= t.Cache
 	if len(p.walk.loops) == 0 {
 		return s
 	}

@@ -1,5 +1,7 @@
 package compiler
 
+import "bnetc/ir/kernel"
+
 // A Target is what the compiler knows of the machine that a plan is for: sizes, not instructions.
 type Target struct {
 	Name      string
@@ -10,24 +12,59 @@ type Target struct {
 	Workers   int   // workers that share a kernel's outermost loop
 	// BatchLocal says that worker k of a kernel over batch blocks is worker k of the next one, so that no barrier is needed between them.
 	BatchLocal bool
+	// Wide says that there are more workers than batch blocks, so that all loops over results are shared out: blocks, units and weights.
+	Wide bool
+	// Fours says that loads and stores of four neighbours cost what one costs: a block of the batch is then four vectors, and the four samples of a lane lie
+	// side by side.
+	Fours bool
+	// Strided says that lanes may load fours from anywhere at that cost: gradients then read activities as they lie, and nothing is packed for them.
+	Strided bool
+}
+
+// Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,
+// and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side.
+var (
+	Software   = Target{Name: "software", Vector: 8, Registers: 86, Workers: 1, Wide: true, Fours: true, Strided: true}
+	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Workers: 1, Wide: true, Fours: true}
+	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Workers: 1, Wide: true, Fours: true}
+	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Workers: 1, Wide: true, Fours: true}
+)
+
+// shared is the mark of a loop that workers share where there are more of them than blocks of the batch.
+func (t *Target) shared() kernel.Mark {
+	if t.Wide {
+		return kernel.Parallel
+	}
+	return kernel.Serial
+}
+
+// lanes is how many samples a block of the batch has: a vector of them; with Fours four vectors, or what the batch needs.
+func (t *Target) lanes(batch int) int {
+	if t.Fours {
+		return t.Vector * min(4, (batch+t.Vector-1)/t.Vector)
+	}
+	return t.Vector
+}
+
+// columns is how many vectors of columns a gradient's tile has.
+func (t *Target) columns() int {
+	if t.Fours {
+		return 4
+	}
+	return 2
 }
 
 // together is how many blocks of the batch a worker takes at once: two, so that each weight read serves two vectors, unless that
 // would leave a worker with less to do than another.
 func (t *Target) together(blocks int) int {
-	if blocks%(2*max(1, t.Workers)) == 0 {
+	if !t.Wide && blocks%(2*max(1, t.Workers)) == 0 {
 		return 2
 	}
 	return 1
 }
 
 // accumulators is how many of a kernel's registers hold running sums: the rest hold operands.
-func (t *Target) accumulators() int {
-	if t.Registers >= 32 {
-		return 24
-	}
-	return 12
-}
+func (t *Target) accumulators() int { return t.Registers * 3 / 4 }
 
 // line is the bytes that move between caches together.
 const line = 64

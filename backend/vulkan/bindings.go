@@ -9,17 +9,17 @@ import (
 	"bnetc/ir/kernel"
 )
 
-// A window is a part of a buffer as a shader sees it: elements from … to-1 stand in a binding, the first of them at index at.
+// A window is a part of a buffer as a shader sees it: elements from … to-1 lie in a reach of memory, the first of them at index at.
 type window struct {
-	binding  int
+	reach    int
 	from, to int
 	at       int
 }
 
-// bind gives a kernel its bindings, and for each of its buffers the windows that it lies in, ascending. Each buffer is a binding of its own where
-// the device allows that; else a binding is as long as the device allows and reaches over as many of the kernel's buffers as lie there, and a buffer
-// may lie in several.
-func bind(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map[int][]window, error) {
+// cover finds reaches of memory that a shader can be given for a kernel, and for each of its buffers the windows that it lies in, ascending. Each buffer
+// is a reach of its own where the device allows that; else a reach is as long as the device allows and covers as many of the kernel's buffers as lie
+// there, and a buffer may lie in several.
+func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map[int][]window, error) {
 	read, written := k.Buffers()
 	if settings := settingsOf(p); draws(k) && !slices.Contains(read, settings) {
 		read = append(read, settings)
@@ -30,51 +30,54 @@ func bind(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map[
 			all = append(all, b)
 		}
 	}
-	reach := int(min(l.Range, 1<<40)) / 4
-	if l.Range == 0 {
-		reach = 1 << 40
-	}
-	if unit := max(l.Align/4, 64); reach > unit {
-		reach -= reach % unit
+	longest := 1 << 40
+	if l.Range > 0 {
+		longest = int(l.Range / 4)
+		if unit := max(l.Align/4, alignment); longest > unit {
+			longest -= longest % unit
+		}
 	}
 	fits := l.Buffers == 0 || len(all) <= l.Buffers
 	for _, b := range all {
-		fits = fits && p.Buffers[b].Elements() <= reach
+		fits = fits && padded(&p.Buffers[b]) <= longest
 	}
 	if !fits {
 		slices.SortFunc(all, func(a, b int) int {
 			return cmp.Or(cmp.Compare(m.piece[a], m.piece[b]), cmp.Compare(m.first[a], m.first[b]))
 		})
 	}
-	var bindings []Binding
+	var reaches []Binding
 	windows := map[int][]window{}
 	for _, b := range all {
 		write, n := slices.Contains(written, b), p.Buffers[b].Elements()
 		for from := 0; from < n; {
-			i := len(bindings) - 1
+			i := len(reaches) - 1
 			at := 0
-			if i >= 0 && !fits && m.piece[bindings[i].Buffer] == m.piece[b] {
-				at = m.first[b] + from - m.first[bindings[i].Buffer] - bindings[i].First
+			if i >= 0 && !fits && m.piece[reaches[i].Buffer] == m.piece[b] {
+				at = m.first[b] + from - m.first[reaches[i].Buffer] - reaches[i].First
 			}
-			if at == 0 || at >= reach {
-				bindings = append(bindings, Binding{Buffer: b, First: from})
+			if at == 0 || at >= longest {
+				reaches = append(reaches, Binding{Buffer: b, First: from})
 				i, at = i+1, 0
 			}
-			to := min(n, from+reach-at)
-			bindings[i].Count = at + to - from
-			bindings[i].Written = bindings[i].Written || write
+			to := min(n, from+longest-at)
+			reaches[i].Count = at + (to-from+3)/4*4
+			reaches[i].Written = reaches[i].Written || write
 			windows[b] = append(windows[b], window{i, from, to, at})
 			from = to
 		}
 	}
-	if l.Buffers > 0 && len(bindings) > l.Buffers {
+	if l.Buffers > 0 && len(reaches) > l.Buffers {
 		return nil, nil, &backend.Missing{
-			What:   fmt.Sprintf("kernel %s reaches over memory of %d storage buffers of %d MiB; the device offers a kernel %d", k.Name, len(bindings), l.Range>>20, l.Buffers),
+			What:   fmt.Sprintf("kernel %s reaches over memory of %d storage buffers of %d MiB; the device offers a kernel %d", k.Name, len(reaches), l.Range>>20, l.Buffers),
 			Remedy: "use a smaller batch (--batch) or network",
 		}
 	}
-	return bindings, windows, nil
+	return reaches, windows, nil
 }
+
+// padded is the floats of a buffer, up to whole vectors of four: memory is there, since the next buffer begins at a multiple of more.
+func padded(b *kernel.Buffer) int { return (b.Elements() + 3) / 4 * 4 }
 
 // settingsOf is the buffer of kind Setting, -1 if a plan has none.
 func settingsOf(p *kernel.Plan) int {

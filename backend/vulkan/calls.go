@@ -101,6 +101,11 @@ static void copy(fn f, void *commands, void *from, void *to, uint32_t count, con
 typedef struct { void *buffer; uint64_t offset, range; } buffer_info;
 typedef struct { uint32_t type; const void *next; void *set; uint32_t binding, element, count, kind; const void *image; const buffer_info *buffer; const void *view; } write_info;
 
+static void bind_texels(fn f, void *device, void *set, uint32_t binding, void *view) {
+	write_info w = { .type = 35, .set = set, .binding = binding, .count = 1, .kind = 4, .view = &view };
+	((void (*)(void *, uint32_t, const write_info *, uint32_t, const void *))f)(device, 1, &w, 0, 0);
+}
+
 static void bind(fn f, void *device, void *set, uint32_t binding, void *buffer, uint64_t offset, uint64_t range) {
 	buffer_info b = { buffer, offset, range };
 	write_info w = { .type = 35, .set = set, .binding = binding, .count = 1, .kind = 7, .buffer = &b };
@@ -246,6 +251,11 @@ func (c *calls) copyTo(commands vk.CommandBuffer, from, to vk.Buffer, spans ...s
 // bind makes a range of a buffer, in bytes, a binding of a descriptor set.
 func (c *calls) bind(d vk.Device, set vk.DescriptorSet, binding int, buffer vk.Buffer, offset, size int64) {
 	C.bind(c.update, unsafe.Pointer(d), unsafe.Pointer(set), C.uint32_t(binding), unsafe.Pointer(buffer), C.uint64_t(offset), C.uint64_t(size))
+}
+
+// bindTexels makes a view of a buffer a binding of a descriptor set.
+func (c *calls) bindTexels(d vk.Device, set vk.DescriptorSet, binding int, view vk.BufferView) {
+	C.bind_texels(c.update, unsafe.Pointer(d), unsafe.Pointer(set), C.uint32_t(binding), unsafe.Pointer(view))
 }
 
 // pipeline compiles a module's entry point "main".

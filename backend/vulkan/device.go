@@ -124,8 +124,14 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		Groups: int(min(l.MaxComputeWorkGroupCount[0], l.MaxComputeWorkGroupCount[1], l.MaxComputeWorkGroupCount[2])),
 		Local:  int(min(l.MaxComputeWorkGroupInvocations, l.MaxComputeWorkGroupSize[0])), Shared: int(l.MaxComputeSharedMemorySize),
 	}
+	d.Limits.Unroll = 4
 	if newer.addsSubgroup {
 		d.Limits.Subgroup = newer.subgroup
+	}
+	if d.software() {
+		// llvmpipe loads from storage buffers lane by lane, testing each address, and from texel buffers all lanes at once; and it leaves all loops of an invocation
+		// for good after 65535 turns of them (docs/performance.md).
+		d.Limits.Texels, d.Limits.Turns = int(l.MaxTexelBufferElements), 65000
 	}
 	d.readMemory()
 	return d, true

@@ -25,17 +25,32 @@ func planOf(t testing.TB, file string, batch int, target compiler.Target) *kerne
 	return c.Plan
 }
 
-func TestExamplesAreValid(t *testing.T) {
-	target := compiler.Target{Name: "vulkan", Vector: 8, Registers: 16, Cache: 1 << 30, Workers: 1}
-	for _, file := range []string{"mnist_fc_sdtp_parallel.bnet"} {
-		plan := planOf(t, file, 128, target)
-		for _, k := range plan.Kernels {
-			s, err := lowerKernel(plan, k, layout{}, Limits{})
-			require.NoError(t, err)
-			if dir := os.Getenv("DUMP"); dir != "" {
-				os.WriteFile(filepath.Join(dir, k.Name+".spvasm"), []byte(s.text(k)), 0o666)
-			}
-			valid(t, s)
+// devices are the limits and schedules that modules are held against: each class, and the least that Vulkan allows.
+var devices = []struct {
+	limits Limits
+	target compiler.Target
+}{
+	{Limits{Unroll: 4, Subgroup: 8, Texels: 1 << 27, Turns: 65000, Local: 1024}, compiler.Software},
+	{Limits{Unroll: 4, Subgroup: 32, Local: 1024}, compiler.NVIDIA},
+	{least, compiler.Subgroup32},
+	{least, compiler.Subgroup64},
+}
+
+// Every rule's kernels are valid modules for every class of device.
+func TestModulesAreValid(t *testing.T) {
+	for _, d := range devices {
+		for _, file := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "mnist_tiled_bp.bnet"} {
+			t.Run(d.target.Name+"/"+file, func(t *testing.T) {
+				plan := planOf(t, file, 72, d.target)
+				for i, k := range plan.Kernels {
+					if testing.Short() && i%5 != 0 {
+						continue
+					}
+					s, err := lowerKernel(plan, k, place(plan), d.limits)
+					require.NoError(t, err)
+					valid(t, s)
+				}
+			})
 		}
 	}
 }

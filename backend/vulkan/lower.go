@@ -1,9 +1,11 @@
 package vulkan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
+	"bnetc/backend"
 	"bnetc/backend/vulkan/spirv"
 	"bnetc/ir/kernel"
 )
@@ -22,14 +24,22 @@ type lowering struct {
 	lane    spirv.ID
 	levels  []*level
 	depth   map[spirv.ID]int // the level at which a value is known
-	buffers map[int]storage
-	stored  map[int]bool // buffers that the kernel stores to
-	version map[int]int  // of a stored buffer: counts what may have changed it
-	shared  spirv.ID     // workgroup memory, where lanes are added up there
-	key     []spirv.ID   // what draws have in common: seed and step
-	vector  *kernel.Loop // the vector loop around
+	stored  map[int]bool     // buffers that the kernel stores to
+	version map[int]int      // of a stored buffer: counts what may have changed it
+	shared  spirv.ID         // workgroup memory, where lanes are added up there
+	key     []spirv.ID       // what draws have in common: seed and step
+	vector  *kernel.Loop     // the vector loop around
 	hazards hazards
-	shares  map[int]bool // buffers through which invocations see each other's stores
+
+	reaches   []Binding             // of memory, before it is known through which views they are seen
+	windows   map[int][]window      // of each buffer
+	variables map[resource]spirv.ID // of the module
+	bindings  []Binding             // of those
+	shares    map[int]bool          // reaches through which invocations see each other's stores
+	loads     map[quad]int          // which elements are loaded close by: bits
+	stores    map[quad]int          // which are stored by one statement
+	pending   map[quad]*pending
+	unroll    int // turns of an innermost loop that are lowered as one
 }
 
 // A level is the code within one more loop or condition. Its block is where instructions go that depend on nothing deeper.
@@ -39,23 +49,20 @@ type level struct {
 	guard bool // the code may not be reached: nothing is loaded before it
 }
 
-// A storage is a buffer of the plan within the shader.
-type storage struct {
-	windows   []window
-	variables []spirv.ID
-}
-
 // An instance says what the loop variables and the scalar variables are for one assignment of the unrolled loops' variables.
 type instance struct {
 	at   map[string]position
 	vars map[string]*cell
 }
 
-// A position is what a loop variable stands for: a number where unrolled, else a value.
+// A position is what a loop variable stands for: a number where unrolled, else a value, or value + coef·id where a loop takes several turns at once.
 type position struct {
 	id    spirv.ID
+	coef  int // 0 is 1
 	value int
 }
+
+func (p position) step() int { return max(p.coef, 1) }
 
 // A cell is a scalar variable: instances that share it see each other's assignments.
 type cell struct{ value spirv.ID }
@@ -72,23 +79,17 @@ func clones(instances []instance) []instance {
 
 // lowerKernel encodes a kernel of a plan that verifies. The only error is a backend.Missing: the kernel needs more than the limits allow.
 func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader, error) {
-	bindings, windows, err := bind(p, k, m, l)
+	reaches, windows, err := cover(p, k, m, l)
 	if err != nil {
 		return nil, err
 	}
-	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), depth: map[spirv.ID]int{}, buffers: map[int]storage{}, stored: map[int]bool{}, version: map[int]int{}, shares: map[int]bool{}}
+	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), depth: map[spirv.ID]int{}, stored: map[int]bool{}, version: map[int]int{},
+		reaches: reaches, windows: windows, variables: map[resource]spirv.ID{}, shares: map[int]bool{},
+		loads: map[quad]int{}, stores: map[quad]int{}, pending: map[quad]*pending{}}
+	if w.unroll, err = unrolling(k, l); err != nil {
+		return nil, err
+	}
 	w.m = spirv.New("main", w.local)
-	variables := make([]spirv.ID, len(bindings))
-	for i, b := range bindings {
-		variables[i] = w.m.Storage(p.Buffers[b.Buffer].Name, i, b.Written)
-	}
-	for b, list := range windows {
-		s := storage{windows: list}
-		for _, x := range list {
-			s.variables = append(s.variables, variables[x.binding])
-		}
-		w.buffers[b] = s
-	}
 	_, written := k.Buffers()
 	for _, b := range written {
 		w.stored[b] = true
@@ -100,7 +101,8 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	}
 	groups := w.segments(k.Body)
 	w.top().block.Return()
-	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: bindings, Groups: groups, Local: w.local}, nil
+	w.decorate()
+	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local}, nil
 }
 
 // load3 loads an input of three numbers.
@@ -265,8 +267,10 @@ func (w *lowering) body(stmts []kernel.Stmt, instances []instance) {
 				n++
 			}
 			later := containsVector(stmts[n:])
-			for _, in := range instances {
-				for _, s := range stmts[i:n] {
+			w.expect(stmts[i:n], instances)
+			for _, s := range stmts[i:n] {
+				w.expectStores(s, instances)
+				for _, in := range instances {
 					w.statement(s, in, later)
 				}
 			}
@@ -324,7 +328,96 @@ func changed(body []kernel.Stmt, instances []instance) []*cell {
 	return cells
 }
 
+// unrolling is how many turns of innermost loops are lowered as one: as many as the device asks for, or as it takes for an invocation to stay within
+// the number of turns that the device executes.
+func unrolling(k *kernel.Kernel, l Limits) (int, error) {
+	n := max(1, l.Unroll)
+	for most := 64; l.Turns > 0 && turns(k.Body, n) > l.Turns; n *= 2 {
+		if n >= most {
+			return 0, &backend.Missing{What: fmt.Sprintf("kernel %s has loops of %d turns, and the device executes %d", k.Name, turns(k.Body, 1), l.Turns),
+				Remedy: "use a smaller batch (--batch) or network, or another device"}
+		}
+	}
+	return n, nil
+}
+
+// turns is how many turns of loops an invocation makes at most.
+func turns(body []kernel.Stmt, unroll int) int {
+	total := 0
+	for _, s := range body {
+		switch s := s.(type) {
+		case *kernel.Where:
+			total += turns(s.Body, unroll)
+		case *kernel.Loop:
+			inner, here := turns(s.Body, unroll), s.Extent
+			switch {
+			case isParallel(s) || s.Mark == kernel.Vector || here == 1:
+				total += inner
+			case s.Mark == kernel.Unrolled:
+				total += inner * here
+			case innermost(s):
+				if here = here / unroll; here > 1 {
+					total += here
+				}
+			default:
+				total += here * (1 + inner)
+			}
+		}
+	}
+	return total
+}
+
+func innermost(l *kernel.Loop) bool {
+	found := false
+	kernel.Walk(l.Body, func(s kernel.Stmt) {
+		_, ok := s.(*kernel.Loop)
+		found = found || ok
+	})
+	return !found
+}
+
+// serial lowers a loop. An innermost one takes several turns at once, and those that are left over behind it.
 func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
+	step := 1
+	if innermost(l) {
+		step = w.unroll
+	}
+	turn := func(p position) {
+		for _, in := range instances {
+			in.at[l.Var] = p
+		}
+		w.body(l.Body, instances)
+	}
+	several := func(p position) { // step turns, of which the first is at p
+		var all []instance
+		for u := range step {
+			for _, in := range instances {
+				c := in.clone()
+				c.at[l.Var] = position{p.id, p.coef, p.value + u}
+				all = append(all, c)
+			}
+		}
+		if !slices.ContainsFunc(l.Body, func(s kernel.Stmt) bool { return !simple(s) }) {
+			w.expect(l.Body, all)
+			w.loadAhead(l.Body, all)
+		}
+		for u := range step {
+			turn(position{p.id, p.coef, p.value + u})
+		}
+	}
+	count := l.Extent / step
+	if count > 1 {
+		w.repeat(l, count, instances, later, func(counter spirv.ID) { several(position{counter, step, 0}) })
+	} else if count == 1 {
+		several(position{})
+	}
+	for rest := count * step; rest < l.Extent; rest++ {
+		turn(position{value: rest})
+	}
+}
+
+// repeat lowers a loop of so many turns.
+func (w *lowering) repeat(l *kernel.Loop, count int, instances []instance, later bool, run func(counter spirv.ID)) {
 	before := w.top().block
 	header, body, next, merge := w.m.Label(l.Var), w.m.Label(l.Var+"_body"), w.m.Label(l.Var+"_next"), w.m.Label(l.Var+"_end")
 	before.Branch(header)
@@ -343,12 +436,9 @@ func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
 		phis[i].From(c.value, before)
 		c.value = phis[i].ID
 	}
-	for _, in := range instances {
-		in.at[l.Var] = position{id: counter.ID}
-	}
 	w.touch(l.Body)
 	w.hazards.enter(w, l.Body, later)
-	w.body(l.Body, instances)
+	run(counter.ID)
 	w.hazards.leave()
 	w.top().block.Branch(next)
 	next.Place()
@@ -359,7 +449,7 @@ func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
 		w.depth[c.value] = min(w.depth[c.value], inner-1)
 	}
 	header.Loop(body, next, merge)
-	next.Again(next.Do(spirv.OpULessThan, w.m.Bool(), one, w.uint(l.Extent)), header, merge)
+	next.Again(next.Do(spirv.OpULessThan, w.m.Bool(), one, w.uint(count)), header, merge)
 	w.touch(l.Body)
 	merge.Place()
 	w.pop(merge)
@@ -538,11 +628,11 @@ func (w *lowering) overLanes(how kernel.How, value spirv.ID) spirv.ID {
 	if w.shared == 0 {
 		w.shared = w.m.Workgroup("lanes", w.local)
 	}
-	b.Store(b.At(spirv.Workgroup, w.shared, w.lane), value)
+	b.Store(b.At(spirv.Workgroup, w.m.Float(), w.shared, w.lane), value)
 	b.Barrier()
 	lanes := make([]spirv.ID, w.local)
 	for i := range lanes {
-		lanes[i] = b.Load(w.m.Float(), b.At(spirv.Workgroup, w.shared, w.uint(i)))
+		lanes[i] = b.Load(w.m.Float(), b.At(spirv.Workgroup, w.m.Float(), w.shared, w.uint(i)))
 		w.depth[lanes[i]] = here
 	}
 	b.Barrier()

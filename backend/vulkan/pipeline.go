@@ -9,8 +9,9 @@ import (
 
 // kernels are those of a plan, ready to be dispatched: pipeline and descriptor set of each.
 type kernels struct {
-	layouts map[int]kernelLayout // by the number of bindings
+	layouts map[string]kernelLayout // by the kinds of their bindings
 	pool    vk.DescriptorPool
+	views   []vk.BufferView
 	list    []compiled
 }
 
@@ -28,7 +29,7 @@ type compiled struct {
 
 // prepare compiles shaders and binds the plan's memory to them. What was compiled before is found in the driver's cache, which is kept on disk.
 func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*kernels, error) {
-	p := &kernels{layouts: map[int]kernelLayout{}}
+	p := &kernels{layouts: map[string]kernelLayout{}}
 	cache := l.openCache()
 	defer vk.DestroyPipelineCache(l.device, cache.handle, nil)
 	err := p.reserve(l, shaders)
@@ -39,7 +40,9 @@ func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*ke
 		var made compiled
 		if made, err = p.build(l, s, cache.handle); err == nil {
 			for i, b := range s.Bindings {
-				l.bind(l.device, made.set, i, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
+				if err == nil {
+					err = p.bind(l, made.set, i, b.Texels, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
+				}
 			}
 		}
 	}
@@ -53,12 +56,17 @@ func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*ke
 
 // reserve makes the pool of descriptors that the shaders need.
 func (p *kernels) reserve(l *logical, shaders []*Shader) error {
-	n := 0
+	n := map[vk.DescriptorType]int{}
 	for _, s := range shaders {
-		n += len(s.Bindings)
+		for _, b := range s.Bindings {
+			n[b.kind()]++
+		}
 	}
-	info := vk.DescriptorPoolCreateInfo{SType: vk.StructureTypeDescriptorPoolCreateInfo, MaxSets: uint32(max(1, len(shaders))), PoolSizeCount: 1,
-		PPoolSizes: []vk.DescriptorPoolSize{{Type: vk.DescriptorTypeStorageBuffer, DescriptorCount: uint32(max(1, n))}}}
+	sizes := []vk.DescriptorPoolSize{{Type: vk.DescriptorTypeStorageBuffer, DescriptorCount: uint32(max(1, n[vk.DescriptorTypeStorageBuffer]))}}
+	if texels := n[vk.DescriptorTypeUniformTexelBuffer]; texels > 0 {
+		sizes = append(sizes, vk.DescriptorPoolSize{Type: vk.DescriptorTypeUniformTexelBuffer, DescriptorCount: uint32(texels)})
+	}
+	info := vk.DescriptorPoolCreateInfo{SType: vk.StructureTypeDescriptorPoolCreateInfo, MaxSets: uint32(max(1, len(shaders))), PoolSizeCount: uint32(len(sizes)), PPoolSizes: sizes}
 	defer info.Free()
 	var pool vk.DescriptorPool
 	err := failed(vk.CreateDescriptorPool(l.device, &info, nil, &pool), "reserving descriptors")
@@ -66,9 +74,34 @@ func (p *kernels) reserve(l *logical, shaders []*Shader) error {
 	return err
 }
 
+// kind is the kind of a binding's descriptor.
+func (b Binding) kind() vk.DescriptorType {
+	if b.Texels {
+		return vk.DescriptorTypeUniformTexelBuffer
+	}
+	return vk.DescriptorTypeStorageBuffer
+}
+
+// bind makes a range of memory, in bytes, a binding of a descriptor set.
+func (p *kernels) bind(l *logical, set vk.DescriptorSet, binding int, texels bool, buffer vk.Buffer, offset, size int64) error {
+	if !texels {
+		l.bind(l.device, set, binding, buffer, offset, size)
+		return nil
+	}
+	info := vk.BufferViewCreateInfo{SType: vk.StructureTypeBufferViewCreateInfo, Buffer: buffer, Format: vk.FormatR32g32b32a32Sfloat, Offset: vk.DeviceSize(offset), Range: vk.DeviceSize(size)}
+	defer info.Free()
+	var view vk.BufferView
+	if err := failed(vk.CreateBufferView(l.device, &info, nil, &view), "viewing a buffer as texels"); err != nil {
+		return err
+	}
+	p.views = append(p.views, view)
+	l.bindTexels(l.device, set, binding, view)
+	return nil
+}
+
 // build compiles one shader. Its pipeline is among the others, and so released, even where a later step fails.
 func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled, error) {
-	layout, err := p.layout(l, len(s.Bindings))
+	layout, err := p.layout(l, s.Bindings)
 	if err != nil {
 		return compiled{}, err
 	}
@@ -93,15 +126,18 @@ func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled
 	return *at, err
 }
 
-// layout gives the layout of a kernel with n storage buffers in set 0.
-func (p *kernels) layout(l *logical, n int) (kernelLayout, error) {
-	if made, ok := p.layouts[n]; ok {
-		return made, nil
-	}
+// layout gives the layout of a kernel with these bindings in set 0.
+func (p *kernels) layout(l *logical, list []Binding) (kernelLayout, error) {
+	n := len(list)
 	bindings := make([]vk.DescriptorSetLayoutBinding, n)
-	for i := range bindings {
-		bindings[i] = vk.DescriptorSetLayoutBinding{Binding: uint32(i), DescriptorType: vk.DescriptorTypeStorageBuffer, DescriptorCount: 1,
+	kinds := ""
+	for i, b := range list {
+		bindings[i] = vk.DescriptorSetLayoutBinding{Binding: uint32(i), DescriptorType: b.kind(), DescriptorCount: 1,
 			StageFlags: vk.ShaderStageFlags(vk.ShaderStageComputeBit)}
+		kinds += fmt.Sprint(b.kind(), " ")
+	}
+	if made, ok := p.layouts[kinds]; ok {
+		return made, nil
 	}
 	var made kernelLayout
 	info := vk.DescriptorSetLayoutCreateInfo{SType: vk.StructureTypeDescriptorSetLayoutCreateInfo, BindingCount: uint32(n), PBindings: bindings}
@@ -109,11 +145,11 @@ func (p *kernels) layout(l *logical, n int) (kernelLayout, error) {
 	if err := failed(vk.CreateDescriptorSetLayout(l.device, &info, nil, &made.set), fmt.Sprintf("describing kernels of %d buffers", n)); err != nil {
 		return made, err
 	}
-	p.layouts[n] = made
+	p.layouts[kinds] = made
 	of := vk.PipelineLayoutCreateInfo{SType: vk.StructureTypePipelineLayoutCreateInfo, SetLayoutCount: 1, PSetLayouts: []vk.DescriptorSetLayout{made.set}}
 	defer of.Free()
 	err := failed(vk.CreatePipelineLayout(l.device, &of, nil, &made.pipeline), fmt.Sprintf("describing kernels of %d buffers", n))
-	p.layouts[n] = made
+	p.layouts[kinds] = made
 	return made, err
 }
 
@@ -124,6 +160,9 @@ func (p *kernels) release(l *logical) {
 	for _, made := range p.layouts {
 		vk.DestroyPipelineLayout(l.device, made.pipeline, nil)
 		vk.DestroyDescriptorSetLayout(l.device, made.set, nil)
+	}
+	for _, view := range p.views {
+		vk.DestroyBufferView(l.device, view, nil)
 	}
 	vk.DestroyDescriptorPool(l.device, p.pool, nil)
 }

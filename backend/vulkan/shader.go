@@ -1,7 +1,7 @@
 package vulkan
 
 // A Shader is one kernel as a SPIR-V compute module, and what the host must know to run it: one dispatch of Groups workgroups, with
-// storage buffer i of descriptor set 0 bound to the memory that Bindings[i] names.
+// binding i of descriptor set 0 the memory that Bindings[i] names.
 type Shader struct {
 	Name     string
 	Words    []uint32
@@ -11,12 +11,14 @@ type Shader struct {
 	Local    int    // invocations of a workgroup, along x
 }
 
-// A Binding is the memory that a shader sees as one storage buffer: Count floats from the First one of a plan's buffer on. Where the device
-// offers a kernel too few storage buffers, it reaches over buffers that lie behind that one in the same memory.
+// A Binding is the memory that a shader sees as one storage buffer, or one uniform texel buffer of four floats a texel: Count floats, a multiple of
+// four, from the First one of a plan's buffer on. Where the device offers a kernel too few storage buffers, it reaches over buffers that lie behind that
+// one in the same memory.
 type Binding struct {
 	Buffer       int // index into Plan.Buffers
 	First, Count int // floats
 	Written      bool
+	Texels       bool // not a storage buffer: a uniform texel buffer
 }
 
 // Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Local, Shared and Subgroup.
@@ -27,6 +29,9 @@ type Limits struct {
 	Groups   int   `json:"groups"`   // workgroups along one dimension: the least of maxComputeWorkGroupCount, at least 65535
 	Local    int   `json:"local"`    // invocations of a workgroup
 	Shared   int   `json:"shared"`   // bytes of workgroup memory: at least 16384
+	Texels   int   `json:"texels"`   // of a uniform texel buffer, where reading through one is faster than through a storage buffer; else 0
+	Turns    int   `json:"turns"`    // of loops that one invocation executes, where the driver counts them; else 0
+	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
 	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
 }
 

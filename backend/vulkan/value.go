@@ -58,15 +58,25 @@ type term struct {
 }
 
 func (a *affine) add(coef int, p position) {
+	a.constant += coef * p.value
 	if p.id == 0 {
-		a.constant += coef * p.value
 		return
 	}
+	coef *= p.step()
 	if i := slices.IndexFunc(a.terms, func(t term) bool { return t.id == p.id }); i >= 0 {
 		a.terms[i].coef += coef
 		return
 	}
 	a.terms = append(a.terms, term{p.id, coef})
+}
+
+// over is a position divided by a number that divides all of it.
+func (a affine) over(n int) affine {
+	out := affine{constant: a.constant / n}
+	for _, t := range a.terms {
+		out.terms = append(out.terms, term{t.id, t.coef / n})
+	}
+	return out
 }
 
 func (a affine) key() string { return fmt.Sprint(a.constant, a.terms) }
@@ -129,90 +139,6 @@ func (w *lowering) index(a affine) spirv.ID {
 		return w.emit(spirv.OpISub, w.m.Uint(), sum, w.uint(-a.constant))
 	}
 	return sum
-}
-
-// load gives an element of a buffer. What the kernel does not write is loaded once, as far out as its place is known and its loading safe.
-func (w *lowering) load(buffer int, at affine) spirv.ID {
-	s, key, least := w.buffers[buffer], fmt.Sprint("load ", buffer, at.key()), 0
-	for i, l := range w.levels {
-		if l.guard {
-			least = i
-		}
-	}
-	if w.stored[buffer] {
-		key += fmt.Sprint(" version ", w.version[buffer])
-		least = len(w.levels) - 1
-	}
-	if i, ok := s.only(at); ok {
-		at.constant += s.windows[i].at - s.windows[i].from
-		id := w.index(at)
-		return w.share(key, least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
-			return b.Load(w.m.Float(), b.At(spirv.StorageBuffer, s.variables[i], w.uint(0), id))
-		})
-	}
-	value := &cell{w.float(0)}
-	w.within(s, w.index(at), []*cell{value}, func(pointer spirv.ID) {
-		value.value = w.top().block.Load(w.m.Float(), pointer)
-		w.depth[value.value] = len(w.levels) - 1
-	})
-	return value.value
-}
-
-// store writes an element.
-func (w *lowering) store(buffer int, at affine, value spirv.ID) {
-	s := w.buffers[buffer]
-	if i, ok := s.only(at); ok {
-		at.constant += s.windows[i].at - s.windows[i].from
-		id := w.index(at)
-		b := w.top().block
-		b.Store(b.At(spirv.StorageBuffer, s.variables[i], w.uint(0), id), value)
-		return
-	}
-	w.within(s, w.index(at), nil, func(pointer spirv.ID) { w.top().block.Store(pointer, value) })
-}
-
-// coherent makes what an invocation stores in a buffer visible to the others behind a barrier.
-func (w *lowering) coherent(buffer int) {
-	if w.shares[buffer] {
-		return
-	}
-	w.shares[buffer] = true
-	for _, v := range slices.Compact(slices.Sorted(slices.Values(w.buffers[buffer].variables))) {
-		w.m.Coherent(v)
-	}
-}
-
-// only is the window of an element, where it is known before the shader runs.
-func (s storage) only(at affine) (int, bool) {
-	if len(s.windows) == 1 {
-		return 0, true
-	}
-	if len(at.terms) == 0 {
-		return slices.IndexFunc(s.windows, func(x window) bool { return at.constant < x.to }), true
-	}
-	return 0, false
-}
-
-// within runs code for the window that an element lies in.
-func (w *lowering) within(s storage, id spirv.ID, cells []*cell, run func(pointer spirv.ID)) {
-	for i, x := range s.windows {
-		var conditions []spirv.ID
-		if i > 0 {
-			conditions = append(conditions, w.emit(spirv.OpUGreaterThanEqual, w.m.Bool(), id, w.uint(x.from)))
-		}
-		if i < len(s.windows)-1 {
-			conditions = append(conditions, w.emit(spirv.OpULessThan, w.m.Bool(), id, w.uint(x.to)))
-		}
-		w.when(w.all(conditions), cells, func() {
-			at := id
-			if move := x.at - x.from; move > 0 {
-				at = w.add(id, w.uint(move))
-			} else if move < 0 {
-				at = w.emit(spirv.OpISub, w.m.Uint(), id, w.uint(-move))
-			}
-			run(w.top().block.At(spirv.StorageBuffer, s.variables[i], w.uint(0), at))
-		})
-	}
 }
 
 func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {

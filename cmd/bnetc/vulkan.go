@@ -13,9 +13,20 @@ var vulkanRow = target{"vulkan", "SPIR-V compute shaders of our own, on any devi
 	func(at place) compiler.Target { return tuned(&vulkan.Backend{Device: at.Device}, vulkanTarget(at)) },
 	func(at place) backend.Backend { return &vulkan.Backend{Device: at.Device} }, vulkanDevice, vulkanDevices}
 
-// vulkanTarget aims at the device asked for, or at no device in particular where there is none.
-func vulkanTarget(place) compiler.Target {
-	return compiler.Target{Name: "vulkan", Vector: 8, Registers: 16, Cache: 1 << 30, Workers: 1}
+// vulkanTarget is the schedule of the device asked for, or one for no device in particular where there is none.
+func vulkanTarget(at place) compiler.Target {
+	d, err := vulkan.Find(at.Device)
+	switch {
+	case err != nil:
+		return compiler.Subgroup32
+	case d.Kind == "software":
+		return compiler.Software
+	case strings.Contains(d.Name, "NVIDIA"):
+		return compiler.NVIDIA
+	case d.Limits.Subgroup == 64:
+		return compiler.Subgroup64
+	}
+	return compiler.Subgroup32
 }
 
 func vulkanDevice(at place) (device, error) {

@@ -51,10 +51,15 @@ func (b *Block) Group(op Op, typ, value ID) ID {
 	return b.named("", op, typ, ref(scope), operand{words: []uint32{0}, text: "Reduce"}, ref(value))
 }
 
-// At adds the address of an element: of a storage buffer's array, or of a workgroup's.
-func (b *Block) At(class Class, variable ID, indices ...ID) ID {
-	pointer := b.m.Pointer(class, b.m.Float())
-	return b.named("", OpAccessChain, pointer, append([]operand{ref(variable)}, refs(indices)...)...)
+// At adds the address of an element of a type: of a storage buffer's array, or of a workgroup's.
+func (b *Block) At(class Class, of, variable ID, indices ...ID) ID {
+	return b.named("", OpAccessChain, b.m.Pointer(class, of), append([]operand{ref(variable)}, refs(indices)...)...)
+}
+
+// Fetch adds the reading of a texel.
+func (b *Block) Fetch(texels, at ID) ID {
+	image := b.named("", OpLoad, b.m.texels(), ref(texels))
+	return b.named("", OpImageFetch, b.m.Vector(b.m.Float(), 4), ref(image), ref(at))
 }
 
 // Load adds a load of a type.

@@ -210,28 +210,53 @@ func (m *Module) Exact(id ID) ID {
 	return id
 }
 
-// Storage is the storage buffer at a binding of descriptor set 0: a structure whose one member is an array of floats without an end.
-// Its type is shared by all; a shader that does not write one says so, which lets the driver cache what it reads.
-func (m *Module) Storage(name string, binding int, written bool) ID {
-	typ := m.once("storage", func() ID {
-		floats := m.declare("floats", OpTypeRuntimeArray, 0, ref(m.Float()))
-		m.decorate(floats, ArrayStride, number(4))
-		typ := m.declare("buffer", OpTypeStruct, 0, ref(floats))
+// Storage is the storage buffer at a binding of descriptor set 0: a structure whose one member is an array without an end, of floats or of vectors of
+// four. A shader that does not write one says so, which lets the driver cache what it reads.
+func (m *Module) Storage(name string, binding int, of ID, written bool) ID {
+	typ := m.once("storage "+m.texts[of], func() ID {
+		elements := m.declare(m.texts[of]+"s", OpTypeRuntimeArray, 0, ref(of))
+		stride := 4
+		if of != m.Float() {
+			stride = 16
+		}
+		m.decorate(elements, ArrayStride, number(uint32(stride)))
+		typ := m.declare("buffer_"+m.texts[of], OpTypeStruct, 0, ref(elements))
 		m.decorate(typ, Block_)
 		m.sections[annotations] = append(m.sections[annotations],
 			&record{op: OpMemberDecorate, operands: []operand{ref(typ), number(0), Offset.operand(), number(0)}})
 		return typ
 	})
-	pointer := m.Pointer(StorageBuffer, typ)
-	v := m.declare(name, OpVariable, pointer, StorageBuffer.operand())
-	m.Name(v, name)
-	m.decorate(v, DescriptorSet, number(0))
-	m.decorate(v, Binding, number(uint32(binding)))
+	v := m.resource(name, binding, StorageBuffer, typ)
 	if !written {
 		m.decorate(v, NonWritable)
 	}
 	return v
 }
+
+// Texels is the uniform texel buffer at a binding of descriptor set 0, of four floats a texel.
+func (m *Module) Texels(name string, binding int) ID {
+	m.Need(SampledBuffer)
+	return m.resource(name, binding, UniformConstant, m.texels())
+}
+
+// texels is the type of texel buffers: a buffer, not of depth, not arrayed, not multisampled, sampled, in a format that the host chooses.
+func (m *Module) texels() ID {
+	return m.once("texels", func() ID {
+		return m.declare("texels", OpTypeImage, 0, ref(m.Float()), operand{words: []uint32{5}, text: "Buffer"}, number(0), number(0), number(0), number(1),
+			operand{words: []uint32{0}, text: "Unknown"})
+	})
+}
+
+func (m *Module) resource(name string, binding int, class Class, typ ID) ID {
+	v := m.declare(name, OpVariable, m.Pointer(class, typ), class.operand())
+	m.Name(v, name)
+	m.decorate(v, DescriptorSet, number(0))
+	m.decorate(v, Binding, number(uint32(binding)))
+	return v
+}
+
+// Aliased says that a resource lies in the same memory as another.
+func (m *Module) Aliased(v ID) { m.decorate(v, Aliased) }
 
 // Coherent makes the stores to a storage buffer visible to other invocations, behind a barrier.
 func (m *Module) Coherent(v ID) { m.decorate(v, Coherent) }

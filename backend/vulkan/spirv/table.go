@@ -15,6 +15,7 @@ const (
 	OpTypeInt           Op = 21
 	OpTypeFloat         Op = 22
 	OpTypeVector        Op = 23
+	OpTypeImage         Op = 25
 	OpTypeArray         Op = 28
 	OpTypeRuntimeArray  Op = 29
 	OpTypeStruct        Op = 30
@@ -31,7 +32,9 @@ const (
 	OpAccessChain       Op = 65
 	OpDecorate          Op = 71
 	OpMemberDecorate    Op = 72
+	OpCompositeCombine  Op = 80
 	OpCompositeExtract  Op = 81
+	OpImageFetch        Op = 95
 	OpConvertFToU       Op = 109
 	OpConvertSToF       Op = 111
 	OpConvertUToF       Op = 112
@@ -85,7 +88,7 @@ const (
 var opNames = map[Op]string{
 	OpName: "OpName", OpMemoryModel: "OpMemoryModel", OpEntryPoint: "OpEntryPoint", OpExecutionMode: "OpExecutionMode",
 	OpCapability: "OpCapability", OpTypeVoid: "OpTypeVoid", OpTypeBool: "OpTypeBool", OpTypeInt: "OpTypeInt", OpTypeFloat: "OpTypeFloat",
-	OpTypeVector: "OpTypeVector", OpTypeArray: "OpTypeArray", OpTypeRuntimeArray: "OpTypeRuntimeArray", OpTypeStruct: "OpTypeStruct",
+	OpTypeVector: "OpTypeVector", OpTypeImage: "OpTypeImage", OpImageFetch: "OpImageFetch", OpCompositeCombine: "OpCompositeConstruct", OpTypeArray: "OpTypeArray", OpTypeRuntimeArray: "OpTypeRuntimeArray", OpTypeStruct: "OpTypeStruct",
 	OpTypePointer: "OpTypePointer", OpTypeFunction: "OpTypeFunction", OpExtInstImport: "OpExtInstImport", OpExtInst: "OpExtInst",
 	OpConstant: "OpConstant", OpFunction: "OpFunction", OpFunctionEnd: "OpFunctionEnd", OpVariable: "OpVariable", OpLoad: "OpLoad",
 	OpStore: "OpStore", OpAccessChain: "OpAccessChain", OpDecorate: "OpDecorate", OpMemberDecorate: "OpMemberDecorate",
@@ -131,16 +134,19 @@ type (
 // The numbers in use.
 var (
 	Shader                    = Capability{enumerant{1, "Shader"}}
+	SampledBuffer             = Capability{enumerant{46, "SampledBuffer"}}
 	GroupNonUniform           = Capability{enumerant{61, "GroupNonUniform"}}
 	GroupNonUniformArithmetic = Capability{enumerant{63, "GroupNonUniformArithmetic"}}
 
-	Input         = Class{enumerant{1, "Input"}}
-	Workgroup     = Class{enumerant{4, "Workgroup"}}
-	StorageBuffer = Class{enumerant{12, "StorageBuffer"}}
+	UniformConstant = Class{enumerant{0, "UniformConstant"}}
+	Input           = Class{enumerant{1, "Input"}}
+	Workgroup       = Class{enumerant{4, "Workgroup"}}
+	StorageBuffer   = Class{enumerant{12, "StorageBuffer"}}
 
 	Block_            = Decoration{enumerant{2, "Block"}}
 	ArrayStride       = Decoration{enumerant{6, "ArrayStride"}}
 	BuiltInDecoration = Decoration{enumerant{11, "BuiltIn"}}
+	Aliased           = Decoration{enumerant{20, "Aliased"}}
 	Coherent          = Decoration{enumerant{23, "Coherent"}}
 	NonWritable       = Decoration{enumerant{24, "NonWritable"}}
 	Binding           = Decoration{enumerant{33, "Binding"}}

@@ -1,0 +1,270 @@
+package vulkan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"bnetc/backend/vulkan/spirv"
+	"bnetc/ir/kernel"
+)
+
+// A view is how a shader sees a reach of memory.
+type view uint8
+
+const (
+	ones   view = iota // a storage buffer of floats
+	fours              // a storage buffer of vectors of four
+	texels             // a uniform texel buffer of four floats a texel
+)
+
+// A resource is a reach through a view: a variable of the module.
+type resource struct {
+	reach int
+	view  view
+}
+
+// variable declares a resource when it is first used: what a shader does not use, the host need not bind. The two views of a storage buffer share a binding.
+func (w *lowering) variable(r resource) spirv.ID {
+	if v, ok := w.variables[r]; ok {
+		return v
+	}
+	reach := w.reaches[r.reach]
+	reach.Texels = r.view == texels
+	if reach.Texels {
+		reach.Written = false
+	}
+	n := slices.Index(w.bindings, reach)
+	if n < 0 {
+		n = len(w.bindings)
+		w.bindings = append(w.bindings, reach)
+	}
+	name := w.plan.Buffers[reach.Buffer].Name
+	var v spirv.ID
+	switch r.view {
+	case ones:
+		v = w.m.Storage(name, n, w.m.Float(), reach.Written)
+	case fours:
+		v = w.m.Storage(name, n, w.vec4(), reach.Written)
+	case texels:
+		v = w.m.Texels(name, n)
+	}
+	if other, ok := w.variables[resource{r.reach, ones + fours - r.view}]; ok && r.view != texels {
+		w.m.Aliased(v)
+		w.m.Aliased(other)
+	}
+	w.variables[r] = v
+	return v
+}
+
+func (w *lowering) vec4() spirv.ID { return w.m.Vector(w.m.Float(), 4) }
+
+// A quad is four neighbouring elements of a buffer that one vector can hold.
+type quad struct {
+	buffer int
+	key    string // of where the first of them stands
+}
+
+// quadOf gives the quad that an element belongs to, and its place there; ok where that is known.
+func (w *lowering) quadOf(buffer int, at affine) (q quad, first affine, place int, ok bool) {
+	if len(w.windows[buffer]) != 1 || slices.ContainsFunc(at.terms, func(t term) bool { return t.coef%4 != 0 }) {
+		return quad{}, affine{}, 0, false
+	}
+	place = (at.constant%4 + 4) % 4
+	first = affine{at.constant - place, at.terms}
+	return quad{buffer, first.key()}, first, place, true
+}
+
+// expect notes the elements that statements will load, for all instances, so that neighbours are loaded as one vector.
+func (w *lowering) expect(body []kernel.Stmt, instances []instance) {
+	for _, s := range body {
+		v := kernel.ValueOf(s)
+		if v == nil {
+			continue
+		}
+		for _, o := range v.Operands {
+			if o.Kind != kernel.Load {
+				continue
+			}
+			for _, in := range instances {
+				if q, _, place, ok := w.quadOf(o.Buffer, w.flat(o.Buffer, o.Index, in)); ok {
+					w.loads[q] |= 1 << place
+				}
+			}
+		}
+	}
+}
+
+// loadAhead loads what statements read of buffers that the kernel does not write, for all instances, before any of it is used: loads that wait for each other
+// are slow on GPUs, and lavapipe calls a function for each, around which no sum stays in a register.
+func (w *lowering) loadAhead(body []kernel.Stmt, instances []instance) {
+	for _, s := range body {
+		if v := kernel.ValueOf(s); v != nil {
+			for _, o := range v.Operands {
+				for _, in := range instances {
+					if o.Kind == kernel.Load && !w.stored[o.Buffer] {
+						w.operand(o, in)
+					}
+				}
+			}
+		}
+	}
+}
+
+// expectStores finds the quads all of whose elements a statement stores, each by one instance. A value that reads the buffer may read what an instance
+// before has stored.
+func (w *lowering) expectStores(s kernel.Stmt, instances []instance) {
+	clear(w.stores)
+	store, ok := s.(*kernel.Store)
+	if !ok || store.How != kernel.Set || len(instances) < 4 || slices.ContainsFunc(store.Value.Operands, func(o kernel.Operand) bool {
+		return o.Kind == kernel.Load && o.Buffer == store.Buffer
+	}) {
+		return
+	}
+	seen := map[quad]int{}
+	for _, in := range instances {
+		if q, _, place, ok := w.quadOf(store.Buffer, w.flat(store.Buffer, store.Index, in)); ok {
+			seen[q]++
+			w.stores[q] |= 1 << place
+		}
+	}
+	maps.DeleteFunc(w.stores, func(q quad, places int) bool { return places != 0b1111 || seen[q] != 4 })
+}
+
+// load gives an element of a buffer. What the kernel does not write is loaded once, as far out as its place is known and its loading safe.
+func (w *lowering) load(buffer int, at affine) spirv.ID {
+	least, version := 0, ""
+	for i, l := range w.levels {
+		if l.guard {
+			least = i
+		}
+	}
+	if w.stored[buffer] {
+		version = fmt.Sprint(" version ", w.version[buffer])
+		least = len(w.levels) - 1
+	}
+	q, first, place, ok := w.quadOf(buffer, at)
+	fetches := w.limits.Texels >= padded(&w.plan.Buffers[buffer])/4 && !w.stored[buffer]
+	if ok && (fetches || w.loads[q]&^(1<<place) != 0) {
+		four := w.loadFour(buffer, first, least, version, fetches)
+		return w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID {
+			return b.Extract(w.m.Float(), four, place)
+		})
+	}
+	if x, ok := only(w.windows[buffer], at); ok {
+		at.constant += x.at - x.from
+		id := w.index(at)
+		return w.share(fmt.Sprint("load ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
+			return b.Load(w.m.Float(), w.element(b, x.reach, id))
+		})
+	}
+	value := &cell{w.float(0)}
+	w.within(w.windows[buffer], w.index(at), []*cell{value}, func(pointer spirv.ID) {
+		value.value = w.top().block.Load(w.m.Float(), pointer)
+		w.depth[value.value] = len(w.levels) - 1
+	})
+	return value.value
+}
+
+// loadFour gives a quad.
+func (w *lowering) loadFour(buffer int, first affine, least int, version string, fetches bool) spirv.ID {
+	x := w.windows[buffer][0]
+	first.constant += x.at - x.from
+	id := w.index(first.over(4))
+	return w.share(fmt.Sprint("four ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
+		if fetches {
+			return b.Fetch(w.variable(resource{x.reach, texels}), id)
+		}
+		return b.Load(w.vec4(), b.At(spirv.StorageBuffer, w.vec4(), w.variable(resource{x.reach, fours}), w.uint(0), id))
+	})
+}
+
+// element is the address of a float.
+func (w *lowering) element(b *spirv.Block, reach int, at spirv.ID) spirv.ID {
+	return b.At(spirv.StorageBuffer, w.m.Float(), w.variable(resource{reach, ones}), w.uint(0), at)
+}
+
+// A pending quad waits for all of its elements, to be stored at once.
+type pending struct {
+	values [4]spirv.ID
+	left   int
+}
+
+// store writes an element; the elements of a quad that are all stored here, as one vector with the last of them.
+func (w *lowering) store(buffer int, at affine, value spirv.ID) {
+	if q, first, place, ok := w.quadOf(buffer, at); ok && w.stores[q] != 0 {
+		p := w.pending[q]
+		if p == nil {
+			p = &pending{left: 4}
+			w.pending[q] = p
+		}
+		p.values[place] = value
+		if p.left--; p.left == 0 {
+			delete(w.pending, q)
+			x := w.windows[buffer][0]
+			first.constant += x.at - x.from
+			id, b := w.index(first.over(4)), w.top().block
+			four := b.Do(spirv.OpCompositeCombine, w.vec4(), p.values[:]...)
+			b.Store(b.At(spirv.StorageBuffer, w.vec4(), w.variable(resource{x.reach, fours}), w.uint(0), id), four)
+		}
+		return
+	}
+	if x, ok := only(w.windows[buffer], at); ok {
+		at.constant += x.at - x.from
+		id, b := w.index(at), w.top().block
+		b.Store(w.element(b, x.reach, id), value)
+		return
+	}
+	w.within(w.windows[buffer], w.index(at), nil, func(pointer spirv.ID) { w.top().block.Store(pointer, value) })
+}
+
+// only is the window of an element, where it is known before the shader runs.
+func only(windows []window, at affine) (window, bool) {
+	if len(windows) == 1 {
+		return windows[0], true
+	}
+	if len(at.terms) == 0 {
+		return windows[slices.IndexFunc(windows, func(x window) bool { return at.constant < x.to })], true
+	}
+	return window{}, false
+}
+
+// within runs code for the window that an element lies in.
+func (w *lowering) within(windows []window, id spirv.ID, cells []*cell, run func(pointer spirv.ID)) {
+	for i, x := range windows {
+		var conditions []spirv.ID
+		if i > 0 {
+			conditions = append(conditions, w.emit(spirv.OpUGreaterThanEqual, w.m.Bool(), id, w.uint(x.from)))
+		}
+		if i < len(windows)-1 {
+			conditions = append(conditions, w.emit(spirv.OpULessThan, w.m.Bool(), id, w.uint(x.to)))
+		}
+		w.when(w.all(conditions), cells, func() {
+			at := id
+			if move := x.at - x.from; move > 0 {
+				at = w.add(id, w.uint(move))
+			} else if move < 0 {
+				at = w.emit(spirv.OpISub, w.m.Uint(), id, w.uint(-move))
+			}
+			run(w.element(w.top().block, x.reach, at))
+		})
+	}
+}
+
+// coherent makes what an invocation stores in a buffer visible to the others behind a barrier.
+func (w *lowering) coherent(buffer int) {
+	for _, x := range w.windows[buffer] {
+		w.shares[x.reach] = true
+	}
+}
+
+// decorate says of shared memory that it is, when it is known which views of it there are.
+func (w *lowering) decorate() {
+	for r := range w.reaches {
+		for _, v := range []view{ones, fours} {
+			if id, ok := w.variables[resource{r, v}]; ok && w.shares[r] {
+				w.m.Coherent(id)
+			}
+		}
+	}
+}
