@@ -13,17 +13,12 @@ type Pass struct {
 	Epoch int   // with the sample's number, the counter of flips and crops: a resumed run sees the same ones
 	// Training flips and crops, and puts the next good picture in the place of a damaged one.
 	Training bool
-	// DropLast leaves out an incomplete last batch.
-	DropLast bool
 }
 
 // Batches is the number of batches of a pass over n samples.
 func (p Pass) Batches(n int) int {
 	if p.Index != nil {
 		n = len(p.Index)
-	}
-	if p.DropLast {
-		return n / p.Batch
 	}
 	return (n + p.Batch - 1) / p.Batch
 }

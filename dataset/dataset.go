@@ -83,18 +83,6 @@ func (s *Split) Fixed() bool {
 // Units is the number of values of a sample, H·W·C.
 func (s *Split) Units() int { return s.h * s.w * s.c }
 
-// Shape is that of a sample in the data, channels last; 1x1xC where it is flat.
-func (s *Split) Shape() (h, w, c int) { return s.h, s.w, s.c }
-
-// Classes is the number of classes; 0 where labels are arrays, or are not wanted.
-func (s *Split) Classes() int { return len(s.classes) }
-
-// ClassName is what class i is called.
-func (s *Split) ClassName(i int) string { return s.classes[i] }
-
-// Outputs is the width of a label row.
-func (s *Split) Outputs() int { return s.outputs }
-
 // Load decodes the pictures of a set that memory can hold, once and for all; of any other they are decoded ahead of training. It may be left out.
 func (d *Data) Load(ctx context.Context) error {
 	return cmp.Or(d.Train.load(ctx), d.Test.load(ctx))

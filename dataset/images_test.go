@@ -77,7 +77,7 @@ func TestImages(t *testing.T) {
 	data, err := Open(wantImages, folder(t, tree(5)))
 	require.NoError(t, err)
 	require.Equal(t, 10, data.Train.Len())
-	require.Equal(t, "dog", data.Test.ClassName(1))
+	require.Equal(t, "dog", data.Test.classes[1])
 	for range 2 { // the second time they are kept
 		b := whole(t, data.Train, true, 3)
 		for i := range 5 { // as they are

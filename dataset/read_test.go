@@ -34,8 +34,8 @@ func TestMNISTRows(t *testing.T) {
 	b := whole(t, data.Train, false, 0)
 	require.Equal(t, over255(ramp(18)...), b.X)
 	require.Equal(t, []float32{0, 0, 0, 0, 0, 0, 0, 1, 0, 0 /**/, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, b.Label)
-	require.Equal(t, 10, data.Train.Classes())
-	require.Equal(t, "7", data.Train.ClassName(7))
+	require.Len(t, data.Train.classes, 10)
+	require.Equal(t, "7", data.Train.classes[7])
 
 	flat := wantMNIST
 	flat.H, flat.W, flat.C, flat.Outputs = 1, 1, 6, 0 // an autoencoder of flat rows
@@ -44,7 +44,7 @@ func TestMNISTRows(t *testing.T) {
 	b = whole(t, data.Test, false, 0)
 	require.Equal(t, over255(ramp(12)...), b.X)
 	require.Empty(t, b.Label)
-	require.Zero(t, data.Test.Classes())
+	require.Empty(t, data.Test.classes)
 }
 
 func TestCIFARRows(t *testing.T) {
@@ -59,7 +59,7 @@ func TestCIFARRows(t *testing.T) {
 	}
 	require.Equal(t, float32(1), b.Label[10+1])
 	require.Equal(t, float32(1), b.Label[50+5])
-	require.Equal(t, "truck", data.Test.ClassName(9))
+	require.Equal(t, "truck", data.Test.classes[9])
 }
 
 func TestNPYRows(t *testing.T) {
@@ -120,7 +120,7 @@ func TestNPYTargetsAndPairs(t *testing.T) {
 	b := whole(t, data.Train, false, 0)
 	require.Equal(t, []float32{-3, 0.5, 7, 1e6}, b.X)
 	require.Equal(t, []float32{1, 2, 3, 4, 5, 6}, b.Label)
-	require.Zero(t, data.Train.Classes())
+	require.Empty(t, data.Train.classes)
 	b = whole(t, data.Test, false, 0)
 	require.Equal(t, []float32{1, 0.2}, b.X)
 	require.Equal(t, []float32{0, 1, 0}, b.Label)
