@@ -54,6 +54,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "root":
 				return os.Getuid() == 0, nil
+			case "race":
+				return racing, nil
 			case "vulkan":
 				return len(devices) > 0, nil
 			}
@@ -61,6 +63,9 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// racing says that the race detector watches; it takes more addresses than a small machine has.
+var racing bool
 
 // exits STATUS COMMAND…: the command ends with exactly that status.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
