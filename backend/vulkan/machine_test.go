@@ -141,13 +141,13 @@ list step
 
 func TestWaitsAreExact(t *testing.T) {
 	p := planFrom(t, chained)
-	require.Equal(t, []need{nothing, nothing, sight, sight, sight}, place(p).waits(p, &p.Lists[0]))
+	require.Equal(t, []need{nothing, nothing, sight, sight, sight}, waitsOf(t, p))
 	// Without the chain in between, overwriting what was read is a matter of turn, and what was written stays to be seen.
 	p.Lists[0].Steps = []kernel.Step{{Kernel: 1}, {Kernel: 4, Level: 1}, {Kernel: 0, Level: 2}}
-	require.Equal(t, []need{nothing, turn, sight}, place(p).waits(p, &p.Lists[0]))
+	require.Equal(t, []need{nothing, turn, sight}, waitsOf(t, p))
 	// b and d share their memory.
 	p.Lists[0].Steps = []kernel.Step{{Kernel: 0}, {Kernel: 3, Level: 1}}
-	require.Equal(t, []need{nothing, sight}, place(p).waits(p, &p.Lists[0]))
+	require.Equal(t, []need{nothing, sight}, waitsOf(t, p))
 }
 
 func TestStepsSeeWhatStepsBeforeWrote(t *testing.T) {
@@ -498,4 +498,12 @@ func resident(t *testing.T) int {
 	_, err = fmt.Sscan(string(text), &size, &pages)
 	require.NoError(t, err)
 	return pages * os.Getpagesize()
+}
+
+// waitsOf tells what the steps of a plan's first list wait for.
+func waitsOf(t *testing.T, p *kernel.Plan) []need {
+	t.Helper()
+	shaders, err := encode(p, place(p), Limits{})
+	require.NoError(t, err)
+	return place(p).waits(&p.Lists[0], func(k int) []Binding { return shaders[k].Bindings })
 }

@@ -25,6 +25,7 @@ type compiled struct {
 	layout   vk.PipelineLayout
 	set      vk.DescriptorSet
 	groups   [3]int
+	bindings []Binding
 }
 
 // prepare compiles shaders and binds the plan's memory to them. What was compiled before is found in the driver's cache, which is kept on disk.
@@ -112,7 +113,7 @@ func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled
 		return compiled{}, err
 	}
 	defer vk.DestroyShaderModule(l.device, module, nil)
-	made := compiled{layout: layout.pipeline, groups: s.Groups}
+	made := compiled{layout: layout.pipeline, groups: s.Groups, bindings: s.Bindings}
 	var result vk.Result
 	if made.pipeline, result = l.pipeline(l.device, cache, module, layout.pipeline); result != vk.Success {
 		return compiled{}, failed(result, "compiling kernel "+s.Name)
@@ -121,8 +122,10 @@ func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled
 	set := vk.DescriptorSetAllocateInfo{SType: vk.StructureTypeDescriptorSetAllocateInfo, DescriptorPool: p.pool, DescriptorSetCount: 1,
 		PSetLayouts: []vk.DescriptorSetLayout{layout.set}}
 	defer set.Free()
+	var reserved vk.DescriptorSet // not in the list: nothing that Vulkan is given may lie beside Go's pointers
+	err = failed(vk.AllocateDescriptorSets(l.device, &set, &reserved), "reserving descriptors of kernel "+s.Name)
 	at := &p.list[len(p.list)-1]
-	err = failed(vk.AllocateDescriptorSets(l.device, &set, &at.set), "reserving descriptors of kernel "+s.Name)
+	at.set = reserved
 	return *at, err
 }
 

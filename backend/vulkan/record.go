@@ -16,17 +16,18 @@ func (r reach) meets(o reach) bool { return r.piece == o.piece && r.from < o.to 
 // touched are the ranges that kernels read and write between two barriers.
 type touched struct{ reads, writes []reach }
 
-// touches gives what a kernel reads and writes. A store that adds reads, too.
-func (l layout) touches(p *kernel.Plan, k *kernel.Kernel) touched {
-	ranges := func(buffers []int) []reach {
-		var out []reach
-		for _, b := range buffers {
-			out = append(out, reach{l.piece[b], l.first[b], l.first[b] + p.Buffers[b].Elements()})
+// touches gives what a shader may read and write: the memory it is given, which may lie between the buffers it uses, too.
+func (l layout) touches(bindings []Binding) (t touched) {
+	for _, b := range bindings {
+		from := l.first[b.Buffer] + b.First
+		r := reach{l.piece[b.Buffer], from, from + b.Count}
+		if b.Written {
+			t.writes = append(t.writes, r)
+		} else {
+			t.reads = append(t.reads, r)
 		}
-		return out
 	}
-	reads, writes := k.Buffers()
-	return touched{ranges(reads), ranges(writes)}
+	return t
 }
 
 func meet(a, b []reach) bool {
@@ -71,13 +72,13 @@ var (
 	computeTurn   = scope{vk.PipelineStageComputeShaderBit, 0}
 )
 
-// waits tells, for each step of a list, what it must wait for: exactly where it touches memory that a kernel since the last barrier writes, or overwrites what one
-// reads. Buffers and the memory they share are looked at, not levels.
-func (l layout) waits(p *kernel.Plan, list *kernel.List) []need {
+// waits tells, for each step of a list, what it must wait for: exactly where it is given memory that a kernel since the last barrier writes, or may write what one
+// reads. The memory of kernels' bindings is looked at, not levels.
+func (l layout) waits(list *kernel.List, bindings func(kernel int) []Binding) []need {
 	var since touched
 	out := make([]need, len(list.Steps))
 	for i, s := range list.Steps {
-		k := l.touches(p, p.Kernels[s.Kernel])
+		k := l.touches(bindings(s.Kernel))
 		switch out[i] = since.needs(k); out[i] {
 		case sight:
 			since = touched{}
@@ -91,7 +92,7 @@ func (l layout) waits(p *kernel.Plan, list *kernel.List) []need {
 
 // record writes a list's commands.
 func (m *Machine) record(commands vk.CommandBuffer, list *kernel.List) {
-	waits := m.layout.waits(m.plan, list)
+	waits := m.layout.waits(list, func(kernel int) []Binding { return m.kernels.list[kernel].bindings })
 	for i, s := range list.Steps {
 		switch waits[i] {
 		case sight:
