@@ -507,3 +507,42 @@ func waitsOf(t *testing.T, p *kernel.Plan) []need {
 	require.NoError(t, err)
 	return place(p).waits(&p.Lists[0], func(k int) []Binding { return shaders[k].Bindings })
 }
+
+// A tensor beyond the range that a binding may have is as good as any other.
+func TestATensorBeyondTheRange(t *testing.T) {
+	needDevice(t)
+	d, err := Find("")
+	require.NoError(t, err)
+	if d.Limits.Range > 1<<28 {
+		t.Skip("the device's range is larger than what a test should fill")
+	}
+	rows := int(d.Limits.Range/4/4096) + 100
+	m := build(t, planFrom(t, strings.ReplaceAll(`plan large batch 1
+
+buffer W weight [ROWS, 4096]
+buffer sums metric [ROWS]
+
+kernel double(-> W)
+  parallel i in ROWS
+    serial j in 512
+      vector lane in 8
+        store W[i, 8*j+lane] = 3
+
+kernel add(W -> sums)
+  parallel i in ROWS
+    let s = 0
+    serial j in 4096
+      s += W[i, j]
+    store sums[i] = s + #(i)
+
+list step
+  0: double
+  1: add
+`, "ROWS", fmt.Sprint(rows))))
+	require.NoError(t, m.Run(context.Background(), "step"))
+	got := make([]float32, rows)
+	require.NoError(t, m.Read(1, got))
+	for i := range got {
+		require.Equal(t, float32(3*4096+i), got[i])
+	}
+}
