@@ -34,8 +34,8 @@ func TestPrograms(t *testing.T) {
 // Whatever network, rule and target the bytes make: if the language takes it, it compiles, and the C backend agrees with the reference.
 func FuzzAgree(f *testing.F) {
 	f.Setenv("BNETC_CACHE", f.TempDir())
-	for _, p := range programs.All()[:20] {
-		f.Add([]byte(p.Text))
+	for i := range byte(6) { // small ones: go test takes for hung what is not done in ten seconds
+		f.Add([]byte{i, 1, 0, i, 1, 3 * i, 1, 5 * i, 7 * i, 1, i, i, 2})
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, target := programs.Random(data)
