@@ -38,7 +38,8 @@ func (b *builder) learn(f *fusion, g *group) error {
 	return nil
 }
 
-// learnWeights walks the weights; their last axis, along which they are contiguous, is the vector.
+// learnWeights walks the weights. Their last axis, along which they are contiguous, is the vector, and the outputs are the register tile; where the last
+// axis is shorter than a vector, as the channels of a picture are, the two change places.
 func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *tensor.Node, outers []*tensor.Node) {
 	rel := flat(outers[0].Rel)
 	weight := flatIndex(rel.W, rel.WShape)
@@ -105,6 +106,10 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			vector = -1
 		}
 	}
+	panels := 1 // the operand that is a vector along the weights: the inputs, or the outputs
+	if tile >= 0 && loops[tile].Extent >= b.target.Vector && (vector < 0 || loops[vector].Extent < b.target.Vector) {
+		tile, vector, panels = vector, tile, 0
+	}
 	make1 := func(vectors, width int, inAt, outAt, weightAt kernel.Index) []kernel.Stmt {
 		e := &element{b: b, vars: map[*tensor.Node]string{}, unit: weightAt, shape: []int{units(rel.WShape)}, dims: []kernel.Index{weightAt}}
 		var body []kernel.Stmt
@@ -114,9 +119,12 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		sum := func(block, row kernel.Index) []kernel.Stmt {
 			var stmts []kernel.Stmt
 			for _, n := range outers {
+				operands := []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], n.Rel, block, row, inAt)}
+				if panels == 0 {
+					operands = []kernel.Operand{b.rowOperand(n.Args[0], n.Rel, block, row, outAt), load(b.inLanes(n.Args[1]), block, inAt, v("n"))}
+				}
 				stmts = append(stmts, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
-					Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-					Operands: []kernel.Operand{load(b.inLanes(n.Args[0]), block, outAt, v("n")), b.rowOperand(n.Args[1], n.Rel, block, row, inAt)},
+					Expr: ir.Call(ir.OpMul, ir.In(0), ir.In(1)), Operands: operands,
 				}})
 			}
 			return stmts
@@ -141,7 +149,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		return body
 	}
 	for _, n := range outers {
-		b.packRows(n.Args[1], n.Rel)
+		b.packRows(n.Args[panels], n.Rel)
 		b.fetch(f, g, n)
 	}
 	// The cuts of the two special loops: register tiles of outputs, vectors of inputs.

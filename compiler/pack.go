@@ -45,12 +45,12 @@ func (b *builder) fours(extent int) []cut {
 	return cuts(extent, []int{1})
 }
 
-// panelWidth is how many units lie side by side in a panel: the vector tile of a dense weight gradient, or a field's channels at one location.
-func (b *builder) panelWidth(r *ir.Relation) int {
+// panelWidth is how many units of a value lie side by side in a panel: the vector tile of a dense weight gradient, or the channels at one location.
+func (b *builder) panelWidth(n *tensor.Node, r *ir.Relation) int {
 	if isDense(r) {
 		return b.target.columns() * b.target.Vector
 	}
-	return r.InShape[len(r.InShape)-1]
+	return n.Type.Shape[len(n.Type.Shape)-1]
 }
 
 // packRows lays a value out with the batch outside its last units, in panels [units/P, N, P], for the outer products of a list. Inputs lie sample by
@@ -59,7 +59,7 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 	if n.Op == tensor.Input || b.target.Strided {
 		return
 	}
-	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth(r)
+	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth(n, r)
 	to := b.rows(n, p)
 	name := "pack_" + b.plan.Buffers[to].Name
 	if b.packed[name] {
@@ -162,7 +162,7 @@ func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, block, row, unit ke
 	if n.Op == tensor.Input {
 		return load(b.buffers[n.Name], row, unit)
 	}
-	p := b.panelWidth(r)
+	p := b.panelWidth(n, r)
 	panel, within := at(unit.Const/p), at(unit.Const%p)
 	for _, t := range unit.Terms {
 		if t.Coef%p == 0 {
