@@ -110,7 +110,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 	if tile >= 0 && loops[tile].Extent >= b.target.Vector && (vector < 0 || loops[vector].Extent < b.target.Vector) {
 		tile, vector, panels = vector, tile, 0
 	}
-	make1 := func(vectors, width int, inAt, outAt, weightAt kernel.Index) []kernel.Stmt {
+	make1 := func(vectors, width int, inAt, outAt, weightAt kernel.Index, next func(rows int) []kernel.Index) []kernel.Stmt {
 		e := &element{b: b, vars: map[*tensor.Node]string{}, unit: weightAt, shape: []int{units(rel.WShape)}, dims: []kernel.Index{weightAt}}
 		var body []kernel.Stmt
 		for _, n := range outers {
@@ -132,8 +132,8 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		var batch []kernel.Stmt
 		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 		if full > 0 {
-			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}, {Var: "n", Extent: b.lanes}},
-				sum(v("nb"), plus(v("n"), v("nb"), b.lanes)))...)
+			block := nest([]kernel.Loop{{Var: "n", Extent: b.lanes}}, sum(v("nb"), plus(v("n"), v("nb"), b.lanes)))
+			batch = append(batch, nest([]kernel.Loop{{Var: "nb", Extent: full}}, append(b.fetchNext(update, next(full)), block...))...)
 		}
 		if rest > 0 {
 			batch = append(batch, nest([]kernel.Loop{{Var: "n", Extent: rest}}, sum(at(full), plus(v("n"), at(full*b.lanes), 1)))...)
@@ -215,7 +215,24 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 				}
 				return x
 			}
-			body := make1(vectors, width, put(inAt), put(outAt), put(weightAt))
+			// The weights of the next tile along the vector, a share of the rows with each block of the batch.
+			next := func(blocks int) []kernel.Index {
+				if panels == 0 || vector < 0 || oc.width == 1 {
+					return nil
+				}
+				rows := (oc.width + blocks - 1) / blocks
+				var ahead []kernel.Index
+				for r := range rows {
+					for i := range vectors {
+						x := put(weightAt)
+						x = substitute(x, loops[tile].Var+".in", plus(at(r), v("nb"), rows))
+						x = substitute(substitute(x, "v", at(vectors+i)), "lane", at(0))
+						ahead = append(ahead, x)
+					}
+				}
+				return ahead
+			}
+			body := make1(vectors, width, put(inAt), put(outAt), put(weightAt), next)
 			if oc.width > 1 {
 				body = []kernel.Stmt{&kernel.Loop{Var: loops[tile].Var + ".in", Extent: oc.width, Mark: kernel.Unrolled, Body: body}}
 			}
@@ -223,6 +240,21 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 			k.Body = append(k.Body, nest(outer, body)...)
 		}
 	}
+}
+
+// fetchNext asks memory for weights and states that an Update will want soon, where they do not stay in the worker's cache anyway.
+func (b *builder) fetchNext(update *tensor.Node, weights []kernel.Index) []kernel.Stmt {
+	params := append([]*tensor.Node{update.Args[0]}, update.Args[2:]...)
+	if b.target.L2 == 0 || 4*int64(units(params[0].Type.Shape)*len(params)) <= b.target.Cache {
+		return nil
+	}
+	var body []kernel.Stmt
+	for _, n := range params {
+		for _, x := range weights {
+			body = append(body, &kernel.Prefetch{Buffer: b.buffers[n.Name], Index: []kernel.Index{x}})
+		}
+	}
+	return body
 }
 
 // A cut is count pieces of one width, from a position on.

@@ -97,41 +97,66 @@ func touches(body []kernel.Stmt) (reads, writes []int) {
 	return reads, writes
 }
 
-// cost counts the arithmetic of a body, and the bytes it must move at least once: every buffer it reads or writes.
+// cost counts the arithmetic of a body, points outside bounds excepted, and the bytes it must move at least once: every buffer it reads or writes.
 func cost(p *kernel.Plan, body []kernel.Stmt) (flops, bytes int64) {
-	value := func(x kernel.Value) int64 { return int64(x.Expr.Flops()) }
-	var walk func(body []kernel.Stmt) int64
-	walk = func(body []kernel.Stmt) int64 {
-		var n int64
-		for _, s := range body {
-			switch s := s.(type) {
-			case *kernel.Loop:
-				n += int64(s.Extent) * walk(s.Body)
-			case *kernel.Where:
-				n += walk(s.Body)
-			case *kernel.Let:
-				n += value(s.Value)
-			case *kernel.Assign:
-				n += value(s.Value)
-				if s.How != kernel.Set {
-					n++
-				}
-			case *kernel.Store:
-				n += value(s.Value)
-			case *kernel.Draw:
-				n += drawFlops
-			}
-		}
-		return n
-	}
-	flops = walk(body)
 	reads, writes := touches(body)
 	for _, list := range [][]int{reads, writes} {
 		for _, b := range list {
 			bytes += 4 * int64(units(p.Buffers[b].Shape))
 		}
 	}
-	return flops, bytes
+	return flopsOf(body, boundedBy(body), map[string]int{}), bytes
+}
+
+// boundedBy is the variables that bounds of a body depend on.
+func boundedBy(body []kernel.Stmt) map[string]bool {
+	vars := map[string]bool{}
+	kernel.Walk(body, func(s kernel.Stmt) {
+		if w, ok := s.(*kernel.Where); ok {
+			for _, t := range w.Num.Terms {
+				vars[t.Var] = true
+			}
+		}
+	})
+	return vars
+}
+
+// flopsOf counts the arithmetic of a body at a position: loops that bounds depend on are walked, others multiplied.
+func flopsOf(body []kernel.Stmt, bounds map[string]bool, at map[string]int) int64 {
+	var n int64
+	for _, s := range body {
+		switch s := s.(type) {
+		case *kernel.Loop:
+			if !bounds[s.Var] {
+				n += int64(s.Extent) * flopsOf(s.Body, bounds, at)
+				continue
+			}
+			for i := range s.Extent {
+				at[s.Var] = i
+				n += flopsOf(s.Body, bounds, at)
+			}
+		case *kernel.Where:
+			num := s.Num.Const
+			for _, t := range s.Num.Terms {
+				num += t.Coef * at[t.Var]
+			}
+			if num < 0 || num >= s.Extent*s.Div || !s.Floor && num%s.Div != 0 {
+				continue
+			}
+			at[s.Var] = num / s.Div
+			n += flopsOf(s.Body, bounds, at)
+		case *kernel.Draw:
+			n += drawFlops
+		case *kernel.Assign:
+			if s.How != kernel.Set {
+				n++
+			}
+		}
+		if x := kernel.ValueOf(s); x != nil {
+			n += int64(x.Expr.Flops())
+		}
+	}
+	return n
 }
 
 // drawFlops is the arithmetic of four normal numbers: ten rounds of integers, and two Box-Muller pairs.

@@ -142,17 +142,17 @@ func parallel(l kernel.Loop) kernel.Loop {
 // tile places a register tile's work at the tiles of a part, which begins at a unit: the loop over the part's tiles, if there are several, and the body.
 func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (loops []kernel.Loop, body []kernel.Stmt) {
 	unit := p.walk.loops[p.walk.tile].Var
-	from := plus(first, at(part.from), 1)
+	from, whole := plus(first, at(part.from), 1), kernel.Index{}
 	if part.count > 1 {
 		loops = []kernel.Loop{{Var: unit + ".tile", Extent: part.count}}
 		from = plus(from, v(unit+".tile"), part.size)
 	}
-	body = p.overVectors(inner)
+	body, whole = p.overVectors(inner), from
 	if part.size > 1 {
 		body = []kernel.Stmt{&kernel.Loop{Var: unit + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: body}}
 		from = plus(from, v(unit+".in"), 1)
 	}
-	return loops, replaceVar(inGuards(nil, p.walk.guards, p.walkVectors(body)), unit, from)
+	return loops, replaceVar(replaceVar(inGuards(nil, p.walk.guards, p.walkVectors(body)), unit, from), unit+firstOfTile, whole)
 }
 
 // walkVectors walks the blocks that a worker takes at once, where a register tile does not hold them all.
@@ -210,6 +210,22 @@ func (p *product) sum(e *element) []kernel.Stmt {
 	return body
 }
 
+// firstOfTile ends the name of the variable that stands for a register tile's first unit, until the tile is placed.
+const firstOfTile = ".first"
+
+// ahead is where a product that walks down the columns of large weights will read some rows later: in no order that a processor foresees.
+func (p *product) ahead(n *tensor.Node) (kernel.Index, bool) {
+	s := p.sources[slices.Index(p.products, n)]
+	if !p.downColumns(s) || 4*int64(units(n.Args[0].Type.Shape)) < p.target.L2 {
+		return kernel.Index{}, false
+	}
+	unit, row := p.walk.loops[p.walk.tile].Var, coefficient(s.weight, s.reduce[len(s.reduce)-1].Var)
+	if p.target.linesAt(4*row) < 2*rowsAhead {
+		return kernel.Index{}, false // what came early would drive out what is in use
+	}
+	return plus(substitute(s.weight, unit, v(unit+firstOfTile)), at(rowsAhead*row), 1), true
+}
+
 // alike tells whether two products read the same weights in the same way.
 func alike(m, n *tensor.Node) bool {
 	return m.Args[0] == n.Args[0] && fmt.Sprint(*m.Rel, m.Role) == fmt.Sprint(*n.Rel, n.Role)
@@ -218,6 +234,9 @@ func alike(m, n *tensor.Node) bool {
 // add adds one term to the sums of products.
 func (p *product) add(e *element, products []*tensor.Node) []kernel.Stmt {
 	var body []kernel.Stmt
+	if x, ok := p.ahead(products[0]); ok {
+		body = append(body, &kernel.Prefetch{Buffer: p.param(products[0].Args[0]), Index: []kernel.Index{x}})
+	}
 	for _, n := range products {
 		s := p.sources[slices.Index(p.products, n)]
 		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
@@ -428,6 +447,8 @@ func replaceVar(body []kernel.Stmt, name string, by kernel.Index) []kernel.Stmt 
 			out = append(out, &kernel.Assign{Var: s.Var, How: s.How, Value: val(s.Value)})
 		case *kernel.Store:
 			out = append(out, &kernel.Store{Buffer: s.Buffer, Index: index(s.Index), How: s.How, Value: val(s.Value)})
+		case *kernel.Prefetch:
+			out = append(out, &kernel.Prefetch{Buffer: s.Buffer, Index: index(s.Index)})
 		case *kernel.Draw:
 			c := *s
 			c.Row, c.Block = substitute(s.Row, name, by), substitute(s.Block, name, by)

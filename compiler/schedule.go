@@ -44,6 +44,11 @@ func (p *product) choose() schedule {
 		}
 	}
 	s.units = min(s.units, last.Extent)
+	if p.downColumns(p.sources[0]) {
+		for s.units&(s.units-1) != 0 { // no tile across two lines
+			s.units--
+		}
+	}
 	if len(weights) == 1 && len(p.walk.guards) == 0 && p.sameSource() {
 		p.chooseSlabs(&s)
 	}
@@ -72,9 +77,9 @@ func (p *product) chooseSlabs(s *schedule) {
 	row := int64(4 * p.target.Vector * blocks * len(p.products)) // bytes of activities
 	chunk = max(s.units, min(chunk, int(p.target.L2/8/row)))
 	limit := rows
-	if stride := 4 * coefficient(source.weight, inner.Var); stride > line && coefficient(source.weight, unit.Var) == 1 {
+	if p.downColumns(source) {
 		row += int64(4 * chunk)
-		if n := p.target.linesAt(stride); n < rows {
+		if n := p.target.linesAt(4 * coefficient(source.weight, inner.Var)); n < rows {
 			limit = n
 		}
 	}
@@ -92,6 +97,17 @@ func (p *product) chooseSlabs(s *schedule) {
 		}
 	}
 }
+
+// downColumns tells whether a product of a target with caches sums down the columns of its weights, with a line of them for each term.
+func (p *product) downColumns(s *source) bool {
+	if p.target.L2 == 0 || len(p.walk.loops) == 0 || len(s.reduce) == 0 {
+		return false
+	}
+	return 4*coefficient(s.weight, s.reduce[len(s.reduce)-1].Var) > line && coefficient(s.weight, p.walk.loops[p.walk.tile].Var) == 1
+}
+
+// rowsAhead is how many terms of a sum ahead memory is asked for weights: what it takes to answer, and a little more.
+const rowsAhead = 32
 
 // coefficient is a variable's in an index.
 func coefficient(x kernel.Index, name string) int {

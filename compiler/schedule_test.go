@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bnetc/backend/backendtest"
+	"bnetc/backend/cpu"
 	"bnetc/compiler"
 	"bnetc/internal/programs"
 )
@@ -23,6 +25,7 @@ func TestSlabs(t *testing.T) {
 			p := programs.Program{Name: name + "/" + rule, Text: text + "learn " + rule + " { forward adam(lr = 0.01)\n" + inverse + "}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 64 }\n"}
 			for _, target := range []compiler.Target{targets[1], targets[3]} {
 				t.Run(p.Name+"/"+target.Name, func(t *testing.T) {
+					t.Parallel()
 					whole, err := p.Compile(target)
 					require.NoError(t, err)
 					target.L2 = 16 << 10
@@ -30,8 +33,12 @@ func TestSlabs(t *testing.T) {
 					require.NoError(t, err)
 					require.NotContains(t, whole.Plan.String(), ".slab")
 					require.Contains(t, cut.Plan.String(), ".slab")
+					if rule == "bp" { // the one that goes down columns
+						require.Contains(t, cut.Plan.String(), "  prefetch ")
+					}
 					trial := newTrial(whole.Tensor, programs.Settings(whole.Source, 1), 1)
 					sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, cut), 1e-9, "in slabs")
+					backendtest.Agree(t, &cpu.Backend{Threads: 2}, programs.Case(cut))
 				})
 			}
 		}

@@ -17,9 +17,10 @@ type group struct {
 	counts  map[string]int        // how often a value is asked for, by its key
 	known   map[string]expression // values that were written, by key
 	lets    map[string]variable
-	changes map[string]int // of a buffer or variable so far: part of the keys of what is read from it
-	ids     map[string]int // of keys
-	dry     bool           // counting only
+	changes map[string]int  // of a buffer or variable so far: part of the keys of what is read from it
+	ids     map[string]int  // of keys
+	fetched map[string]bool // addresses prefetched
+	dry     bool            // counting only
 }
 
 func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
@@ -43,7 +44,7 @@ func (w *walker) group(stmts []kernel.Stmt, instances []instance) {
 }
 
 func (g *group) print(stmts []kernel.Stmt, instances []instance) {
-	g.known, g.lets, g.changes = map[string]expression{}, map[string]variable{}, map[string]int{}
+	g.known, g.lets, g.changes, g.fetched = map[string]expression{}, map[string]variable{}, map[string]int{}, map[string]bool{}
 	if len(instances) >= batchFrom && g.lanes > 1 && callsTogether(stmts) {
 		for i, s := range stmts {
 			valuers := make([]*valuer, len(instances))
@@ -104,6 +105,11 @@ func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
 		g.store(s, in, v)
 	case *kernel.Draw:
 		g.draw(i, s, in)
+	case *kernel.Prefetch:
+		if p := pointer(g.element(s.Buffer, s.Index, in)); !g.fetched[p] {
+			g.fetched[p] = true
+			g.line("__builtin_prefetch(%s);", p)
+		}
 	}
 }
 

@@ -158,6 +158,7 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 		w.storeStatement(s, in)
 	case *kernel.Draw:
 		w.draw(s, in)
+	case *kernel.Prefetch: // nothing to do
 	}
 }
 

@@ -72,7 +72,7 @@ type Kernel struct {
 	Bytes   int64 // bytes that must move at least once
 }
 
-// A Stmt is a statement: *Loop, *Where, *Let, *Assign, *Store or *Draw.
+// A Stmt is a statement: *Loop, *Where, *Let, *Assign, *Store, *Draw or *Prefetch.
 type Stmt interface{ stmt() }
 
 // A Mark says how a Loop is executed. Any mark may be executed serially with the same result.
@@ -143,12 +143,20 @@ type Draw struct {
 	Block  Index // four consecutive units
 }
 
-func (*Loop) stmt()   {}
-func (*Where) stmt()  {}
-func (*Let) stmt()    {}
-func (*Assign) stmt() {}
-func (*Store) stmt()  {}
-func (*Draw) stmt()   {}
+// Prefetch says that an element, and what lies beside it, will be wanted soon. It computes nothing: a machine may pass it over, and the element may lie
+// outside its buffer, as the one behind the last does.
+type Prefetch struct {
+	Buffer int
+	Index  []Index
+}
+
+func (*Loop) stmt()     {}
+func (*Where) stmt()    {}
+func (*Let) stmt()      {}
+func (*Assign) stmt()   {}
+func (*Store) stmt()    {}
+func (*Draw) stmt()     {}
+func (*Prefetch) stmt() {}
 
 // A Value is a scalar expression over operands.
 type Value struct {

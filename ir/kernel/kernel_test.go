@@ -43,6 +43,7 @@ kernel f_l1(l1.W, "a b", settings -> h1) by batch  # h[l1] = f[l1](x), "sdtp.bne
           vector lane in 4
             let s = 0
             serial i in 3
+              prefetch l1.W[o+1, i]
               s += l1.W[o, i] * "a b"[nb, i, lane]
             draw e0 e1 e2 e3 = stream 0x811c9dc5 row 4*nb+lane block o
             let biggest = -3.4028234663852886e+38
@@ -145,6 +146,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"let biggest =", "let s =", `"s" is defined twice`},
 		{"draw e0 e1 e2 e3", "draw e0 e1 e1 e3", `"e1" is defined twice`},
 		{"block o", "block o-1", "draw e0: o-1 can be -1"},
+		{"prefetch l1.W[o+1, i]", "prefetch l1.W[o+1]", "prefetch: l1.W has 2 dimensions, not the 1 of [o+1]"},
 		{"settings seed0 seed1", "settings seed5 seed1", "no setting seed0"},
 		{"seed2 seed3", "seed2 seed2", `two settings named "seed2"`},
 		{"noise forward.lr", "forward.lr", "7 settings, but settings holds 8"},

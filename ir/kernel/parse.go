@@ -342,6 +342,9 @@ func (p *planParser) stmt(l *lineParser) (Stmt, error) {
 		s := &Store{Buffer: l.bufferNumber(), Index: l.indices('[', ']'), How: l.how()}
 		s.Value = l.value()
 		return s, l.end()
+	case "prefetch":
+		s := &Prefetch{Buffer: l.bufferNumber(), Index: l.indices('[', ']')}
+		return s, l.end()
 	case "draw":
 		s := &Draw{}
 		for i := range s.Vars {

@@ -81,7 +81,7 @@ var (
 	markWords = []string{Serial: "serial", Parallel: "parallel", Vector: "vector", Unrolled: "unrolled"}
 	howWords  = []string{Set: "=", Sum: "+=", Largest: "max="}
 	// reserved are words that cannot stand for a name without quotes: what begins a statement, and constants.
-	reserved = append([]string{"where", "let", "store", "draw", "inf", "nan"}, markWords...)
+	reserved = append([]string{"where", "let", "store", "draw", "prefetch", "inf", "nan"}, markWords...)
 )
 
 func word[T ~uint8](words []string, v T) string {
@@ -256,6 +256,8 @@ func (w *planWriter) stmt(s Stmt) {
 		w.line("%s %s %s", nameText(s.Var), s.How, w.value(s.Value))
 	case *Store:
 		w.line("store %s%s %s %s", w.buffer(s.Buffer), indicesText(s.Index), s.How, w.value(s.Value))
+	case *Prefetch:
+		w.line("prefetch %s%s", w.buffer(s.Buffer), indicesText(s.Index))
 	case *Draw:
 		w.line("draw%s = stream %#x row %s block %s", words(s.Vars[:], " "), s.Stream, s.Row, s.Block)
 	default:

@@ -204,6 +204,13 @@ func (v *verifier) stmt(s Stmt, define func(string, binding) error) error {
 		}
 	case *Draw:
 		return v.draw(s, define)
+	case *Prefetch:
+		v.dead++ // wherever the element lies
+		err := v.access(s.Buffer, s.Index)
+		v.dead--
+		if err != nil {
+			return fmt.Errorf("prefetch: %w", err)
+		}
 	default:
 		return fmt.Errorf("no statement: %T", s)
 	}

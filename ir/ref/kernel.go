@@ -136,6 +136,8 @@ func (c *kernelCompiler) stmt(s kernel.Stmt) action {
 		return c.store(s)
 	case *kernel.Draw:
 		return c.draw(s)
+	case *kernel.Prefetch:
+		return func(*frame) {}
 	}
 	panic(fmt.Sprintf("bug: no statement: %T", s))
 }
