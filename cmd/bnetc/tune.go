@@ -74,6 +74,9 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 		for _, registers := range []int{now.Registers / 2, now.Registers, 2 * now.Registers} {
 			s := schedule{max(1, vector), max(8, registers)}
 			ms, err := c.try(ctx, p, t, to.place, s.of(now))
+			if ctx.Err() != nil {
+				return ctx.Err() // half a search keeps nothing
+			}
 			if err != nil {
 				fmt.Fprintf(os.Stderr, "vectors of %d, %d registers: %v\n", s.Vector, s.Registers, err)
 				continue
