@@ -21,7 +21,7 @@ type Machine struct {
 	plan    *kernel.Plan
 	threads int
 	memory  *memory
-	library *library
+	code    *library
 	form    form
 }
 
@@ -101,12 +101,12 @@ func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Mac
 	if m.memory, err = allocate(plan); err != nil {
 		return nil, err
 	}
-	if m.library, err = load(made.path, m.threads, m.memory.pointers()); err == nil {
+	if m.code, err = load(made.path, m.threads, m.memory.pointers()); err == nil {
 		return m, nil
 	}
 	if fromCache(made.path) && os.Remove(made.path) == nil {
 		if m.form, err = compileFor(ctx, made.source, made.manifest.ISA, len(plan.Kernels)); err == nil {
-			if m.library, err = load(m.form.path, m.threads, m.memory.pointers()); err == nil {
+			if m.code, err = load(m.form.path, m.threads, m.memory.pointers()); err == nil {
 				return m, nil
 			}
 		}
@@ -117,7 +117,7 @@ func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Mac
 
 // buffer gives the memory of a buffer whose length the data must have.
 func (m *Machine) buffer(buffer int, data []float32) ([]float32, error) {
-	if m.library == nil {
+	if m.code == nil {
 		return nil, fmt.Errorf("the machine of plan %s is closed", m.plan.Name)
 	}
 	if buffer < 0 || buffer >= len(m.memory.buffers) {
@@ -146,7 +146,7 @@ func (m *Machine) Read(buffer int, data []float32) error {
 
 // list gives the number of a list.
 func (m *Machine) list(name string) (int, error) {
-	if m.library == nil {
+	if m.code == nil {
 		return 0, fmt.Errorf("the machine of plan %s is closed", m.plan.Name)
 	}
 	for i, l := range m.plan.Lists {
@@ -166,7 +166,7 @@ func (m *Machine) Run(ctx context.Context, list string) error {
 	if err != nil {
 		return err
 	}
-	m.library.call(n, nil)
+	m.code.call(n, nil)
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (m *Machine) Profile(list string) ([]backend.KernelTime, error) {
 	}
 	steps := m.plan.Lists[n].Steps
 	times := make([]float64, len(steps)*m.threads+1)
-	m.library.call(n, times)
+	m.code.call(n, times)
 	result := make([]backend.KernelTime, len(steps))
 	for s, step := range steps {
 		result[s] = backend.KernelTime{Kernel: m.plan.Kernels[step.Kernel].Name, Level: step.Level}
@@ -197,10 +197,10 @@ func (m *Machine) Source() string { return m.form.source }
 
 // Close ends the workers and gives the memory back. A second call does nothing.
 func (m *Machine) Close() error {
-	if m.library == nil {
+	if m.code == nil {
 		return nil
 	}
-	m.library.close()
-	m.library = nil
+	m.code.close()
+	m.code = nil
 	return m.memory.free()
 }

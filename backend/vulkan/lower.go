@@ -27,7 +27,6 @@ type lowering struct {
 	stored  map[int]bool     // buffers that the kernel stores to
 	version map[int]int      // of a stored buffer: counts what may have changed it
 	shared  spirv.ID         // workgroup memory, where lanes are added up there
-	key     []spirv.ID       // what draws have in common: seed and step
 	vector  *kernel.Loop     // the vector loop around
 	hazards hazards
 
