@@ -28,10 +28,10 @@ func start(ctx context.Context, p *check.Program, path string, to aim, folder st
 	if s.device, err = j.fit(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	wanted, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var building sync.WaitGroup
-	building.Go(func() { s.built, err = j.build(ctx) })
+	building.Go(func() { s.built, err = j.build(wanted) })
 	read := <-reading
 	if read.err != nil {
 		cancel()
