@@ -149,12 +149,7 @@ func (m *Machine) list(name string) (int, error) {
 	if m.code == nil {
 		return 0, fmt.Errorf("the machine of plan %s is closed", m.plan.Name)
 	}
-	for i, l := range m.plan.Lists {
-		if l.Name == name {
-			return i, nil
-		}
-	}
-	return 0, fmt.Errorf("plan %s has no list %q", m.plan.Name, name)
+	return m.plan.List(name)
 }
 
 // Run executes a list; it does not stop in the middle of one.

@@ -204,12 +204,7 @@ func (m *Machine) list(name string) (int, error) {
 	if err := m.ready(); err != nil {
 		return 0, err
 	}
-	for i, l := range m.plan.Lists {
-		if l.Name == name {
-			return i, nil
-		}
-	}
-	return 0, fmt.Errorf("plan %s has no list %q", m.plan.Name, name)
+	return m.plan.List(name)
 }
 
 // Run has a list executed, behind everything before it, and waits for it no longer than there is room for what comes next: what goes wrong on the

@@ -17,14 +17,13 @@ func (p *Plan) Kernel(name string) int {
 	return slices.IndexFunc(p.Kernels, func(k *Kernel) bool { return k.Name == name })
 }
 
-// List is the list of a name, nil if there is none.
-func (p *Plan) List(name string) *List {
-	for i := range p.Lists {
-		if p.Lists[i].Name == name {
-			return &p.Lists[i]
-		}
+// List is the number of the list of a name. That a plan lacks a list that someone runs is an error, which says so.
+func (p *Plan) List(name string) (int, error) {
+	i := slices.IndexFunc(p.Lists, func(l List) bool { return l.Name == name })
+	if i < 0 {
+		return 0, fmt.Errorf("plan %s has no list %q", p.Name, name)
 	}
-	return nil
+	return i, nil
 }
 
 // Elements is how many numbers the buffer holds.

@@ -68,11 +68,11 @@ func compilePlan(p *kernel.Plan) (*compiledPlan, error) {
 }
 
 func (c *compiledPlan) run(ctx context.Context, buffers [][]float64, list string) error {
-	l := c.plan.List(list)
-	if l == nil {
-		return fmt.Errorf("plan %s has no list %q", c.plan.Name, list)
+	n, err := c.plan.List(list)
+	if err != nil {
+		return err
 	}
-	for _, s := range l.Steps {
+	for _, s := range c.plan.Lists[n].Steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
