@@ -44,7 +44,7 @@ func (c *Compilation) explainNetwork(b *strings.Builder) {
 	total := 0
 	table(b, func(w io.Writer) {
 		fmt.Fprintf(w, "layer\tshape\tconnectivity\tnonlinearity\tparameters\n")
-		fmt.Fprintf(w, "input\t%s\t\t\t\n", shapeText(p.Input))
+		fmt.Fprintf(w, "input\t%s\t\t\t\n", p.Input.Text())
 		below := p.Input
 		for _, l := range p.Layers {
 			own := 0
@@ -55,7 +55,7 @@ func (c *Compilation) explainNetwork(b *strings.Builder) {
 				own += mapParameters(l.Aux.F)
 			}
 			total += own
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Name, shapeText(l.Shape), layerText(l, below), l.Function.Text(), thousands(own))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Name, l.Shape.Text(), layerText(l, below), l.Function.Text(), thousands(own))
 			below = l.Shape
 		}
 	})
@@ -84,13 +84,6 @@ func mapParameters(m *check.Map) int {
 		n += units(m.BiasShape)
 	}
 	return n
-}
-
-func shapeText(s check.Shape) string {
-	if s.H == 1 && s.W == 1 {
-		return fmt.Sprint(s.C)
-	}
-	return fmt.Sprintf("%dx%dx%d", s.H, s.W, s.C)
 }
 
 // layerText is how a layer is connected to the one below, and how it starts.
@@ -193,10 +186,10 @@ func (c *Compilation) spaceText(s check.Space) string {
 	switch s.Kind {
 	case check.Activity, check.Composite:
 		if s.Layer == 0 {
-			return "x " + shapeText(c.Source.Input)
+			return "x " + c.Source.Input.Text()
 		}
 		l := c.Source.Layers[s.Layer-1]
-		text := l.Name + " " + shapeText(l.Shape)
+		text := l.Name + " " + l.Shape.Text()
 		if s.Kind == check.Composite && l.Aux != nil {
 			text += fmt.Sprintf("+%d", l.Aux.Units)
 		}

@@ -15,9 +15,9 @@ var dataSets = []struct {
 	shape   Shape
 	classes int
 }{
-	{"mnist", []int{0}, "mnist", Shape{28, 28, 1}, 10},
-	{"digits", []int{0}, "digits", Shape{28, 28, 1}, 10},
-	{"cifar10", []int{0}, "cifar10", Shape{32, 32, 3}, 10},
+	{"mnist", []int{0}, "mnist", Shape{H: 28, W: 28, C: 1}, 10},
+	{"digits", []int{0}, "digits", Shape{H: 28, W: 28, C: 1}, 10},
+	{"cifar10", []int{0}, "cifar10", Shape{H: 32, W: 32, C: 3}, 10},
 	{"images", []int{2}, `images("train", "val")`, Shape{}, 0},
 	{"npy", []int{2, 4, 1}, `npy("x.npy", "y.npy")`, Shape{}, 0},
 }
@@ -27,7 +27,7 @@ var dataSets = []struct {
 // other once it is open.
 func (p *Program) Fits(sample Shape, classes int, l *diag.List) {
 	last := p.Layers[len(p.Layers)-1]
-	if p.Input != sample && p.Input != (Shape{1, 1, sample.Units()}) {
+	if p.Input != sample && p.Input != row(sample.Units()) {
 		kind, hint := "images", "`input image "+sample.Text()+"`"
 		if sample.H == 1 && sample.W == 1 {
 			kind, hint = "samples", "`input "+sample.Text()+"`"

@@ -85,7 +85,7 @@ func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 	}
 	top := layer.Shape
 	if layer.Aux != nil {
-		top = Shape{1, 1, top.Units() + layer.Aux.Units}
+		top = row(top.Units() + layer.Aux.Units)
 	}
 	switch {
 	case how == "all" || how == "mirrored" && (layer.F.Conn.Dense || layer.Aux != nil):
@@ -141,7 +141,7 @@ func (in *instance) inverseShape(layer *Layer, opt *lang.Option, w *Field, below
 		at, is = in.layerAt[name], "has "
 	}
 	spanH, spanW := (w.KH-1)*w.DilH+1, (w.KW-1)*w.DilW+1
-	gives := Shape{(layer.Shape.H-1)*w.StrideH + spanH - w.PadTop - w.PadBottom, (layer.Shape.W-1)*w.StrideW + spanW - w.PadLeft - w.PadRight, below.C}
+	gives := Shape{H: (layer.Shape.H-1)*w.StrideH + spanH - w.PadTop - w.PadBottom, W: (layer.Shape.W-1)*w.StrideW + spanW - w.PadLeft - w.PadRight, C: below.C}
 	if opt.Inverse.Padding == nil || opt.Inverse.Padding.Word.Text == "same" {
 		gives.H, gives.W = layer.Shape.H*w.StrideH, layer.Shape.W*w.StrideW
 	}

@@ -23,7 +23,7 @@ var layerWords = []layerWord{
 	{"all", Affine, false, "units", (*checker).denseShape},
 	{"field", Affine, true, "channels", (*checker).fieldShape},
 	{"pool", MaxPool, true, "", (*checker).poolShape},
-	{"flatten", Flatten, false, "", (*checker).sameShape},
+	{"flatten", Flatten, false, "", (*checker).flatShape},
 	{"dropout", Dropout, false, "", (*checker).dropoutShape},
 }
 
@@ -98,11 +98,11 @@ func (c *checker) inputShape(in *lang.InputDecl) Shape {
 	}
 	switch d := in.Dims; {
 	case in.Image && len(d) == 3:
-		return Shape{d[0], d[1], d[2]}
+		return Shape{H: d[0], W: d[1], C: d[2]}
 	case in.Image:
 		c.wrong(diag.BadInput, in.At, "an image has a height, a width and channels").Expected("three numbers").Found(dimsText(d)).Hint("input image 28x28x1")
 	case len(d) == 1:
-		return Shape{1, 1, d[0]}
+		return row(d[0])
 	default:
 		c.wrong(diag.BadInput, in.At, "`input` takes a number of units; pictures are `input image`").Expected("one number").Found(dimsText(d)).Hint("input image " + dimsText(d))
 	}
@@ -120,10 +120,13 @@ func dimsText(dims []int) string {
 // known tells whether a shape could be inferred.
 func (s Shape) known() bool { return s.Units() > 0 }
 
-// Text is a shape as people write it: 16x16x64, or 256 where it is flat.
+// row is the shape of n units without locations.
+func row(n int) Shape { return Shape{H: 1, W: 1, C: n} }
+
+// Text is a shape as people write it: 16x16x64, or 256 where it is a row.
 func (s Shape) Text() string {
-	if s.H == 1 && s.W == 1 {
-		return fmt.Sprint(s.C)
+	if s.Flat || s.H == 1 && s.W == 1 {
+		return fmt.Sprint(s.Units())
 	}
 	return fmt.Sprintf("%dx%dx%d", s.H, s.W, s.C)
 }
@@ -155,7 +158,7 @@ func (c *checker) layer(d *lang.Layer, in Shape, last bool) *Layer {
 	if opts.aux != nil {
 		layer.Aux = opts.aux
 		opts.noBias = false
-		layer.Aux.F = c.forwardMap(AuxMap, layer, connDense(in, Shape{1, 1, opts.aux.Units}), opts, ".Wz", ".bz")
+		layer.Aux.F = c.forwardMap(AuxMap, layer, connDense(in, row(opts.aux.Units)), opts, ".Wz", ".bz")
 		layer.Aux.F.Name, layer.Aux.F.Fixed = "auxiliary f["+layer.Name+"]", true
 	}
 	c.inverses[layer] = opts.inverse

@@ -27,8 +27,12 @@ type Program struct {
 	at     struct{ input, output, data diag.Span } // where they are declared
 }
 
-// A Shape of activities, channels last. A flat layer is 1x1xC.
-type Shape struct{ H, W, C int }
+// A Shape of activities, channels last. A layer of units without locations is 1x1xC. Flat is what `flatten` gives: H·W·C units in one row, channels
+// fastest, then columns, then rows. That is how they lie in any case, so nothing moves; but there are no locations that a window could go over.
+type Shape struct {
+	H, W, C int
+	Flat    bool
+}
 
 // Units is H·W·C.
 func (s Shape) Units() int { return s.H * s.W * s.C }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"bnetc/lang"
 	"bnetc/lang/diag"
@@ -11,7 +12,7 @@ import (
 
 func (c *checker) denseShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool) {
 	n, ok := c.units(d, "units")
-	out := Shape{1, 1, n}
+	out := row(n)
 	return connDense(in, out), out, ok
 }
 
@@ -63,8 +64,8 @@ func (c *checker) poolShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool)
 	return Connectivity{Field: w}, out, ok
 }
 
-// sameShape is flatten's: `all` sees its units in row-major order whatever their shape.
-func (c *checker) sameShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool) {
+func (c *checker) flatShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool) {
+	in.Flat = true
 	return Connectivity{}, in, true
 }
 
@@ -114,6 +115,10 @@ func (c *checker) locations(k *lang.Connection, name string, w *Field, in Shape)
 	if !in.known() {
 		return Shape{}, false
 	}
+	if in.Flat {
+		c.noLocations(k, name, in)
+		return Shape{}, false
+	}
 	spanH, spanW := (w.KH-1)*w.DilH+1, (w.KW-1)*w.DilW+1
 	if k.Padding == nil && k.Word.Text != "pool" || k.Padding != nil && k.Padding.Word.Text == "same" {
 		out := Shape{H: ceil(in.H, w.StrideH), W: ceil(in.W, w.StrideW), C: in.C}
@@ -148,10 +153,29 @@ func (c *checker) locations(k *lang.Connection, name string, w *Field, in Shape)
 // halves divides padding, the smaller half first.
 func halves(n int) (before, after int) { return n / 2, n - n/2 }
 
+// under lists the layers below the one of a name.
+func (c *checker) under(name string) []*Layer {
+	if i := slices.IndexFunc(c.p.Layers, func(l *Layer) bool { return l.Name == name }); i >= 0 {
+		return c.p.Layers[:i]
+	}
+	return c.p.Layers
+}
+
+func (c *checker) noLocations(k *lang.Connection, name string, in Shape) {
+	flat := c.under(name)
+	for flat[len(flat)-1].Kind != Flatten {
+		flat = flat[:len(flat)-1]
+	}
+	l := flat[len(flat)-1]
+	c.wrong(diag.FieldOfFlat, k.Span, "the "+k.Word.Text+" of "+name+" looks at units in a row, which have no height and width").Label("goes over locations").
+		Also(l.Span, "leaves "+counted(in.Units(), "unit")+" in a row").Expected(dimsText([]int{in.H, in.W, in.C})).Found(in.Text()).
+		Hint("drop " + l.Name + ": `all` sees every unit without it; or `all` in the place of the " + k.Word.Text)
+}
+
 func (c *checker) tooLarge(k *lang.Connection, name string, spanH, spanW, h, w int, in Shape) {
 	below, at, gives := "the input", c.p.at.input, "is "+in.Text()
-	if n := len(c.p.Layers); n > 0 {
-		below = c.p.Layers[n-1].Name
+	if under := c.under(name); len(under) > 0 {
+		below = under[len(under)-1].Name
 		at, gives = c.layerAt[below], "gives "+in.Text()
 		if how := c.how[below]; how != "" {
 			gives += ": " + how

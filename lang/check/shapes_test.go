@@ -69,7 +69,7 @@ func TestShapes(t *testing.T) {
 		{"image 7x5x2", "pool average 3x2 stride 1", "5x4x2 pad 0 0 0 0"},
 		{"image 7x5x2", "pool max 3x3 stride 2 same", "4x3x2 pad 1 1 1 1"},
 		{"image 7x5x2", "pool max 2x2 pad 1x0x0x1", "4x3x2 pad 1 0 0 1"},
-		{"image 7x5x2", "flatten", "7x5x2"},
+		{"image 7x5x2", "flatten", "70"},
 		{"image 7x5x2", "dropout 0.5", "7x5x2"},
 	} {
 		require.Equal(t, []string{c.want}, shapes(t, c.input, c.layer), "%s on %s", c.layer, c.input)
@@ -83,9 +83,10 @@ func TestShapesFollow(t *testing.T) {
 		"7x7x4 pad 0 0 0 0",
 		"7x7x4",
 		"7x7x6 W[7 7 6 3 3 4] b[7 7 6] pad 1 1 1 1",
-		"7x7x6",
+		"294",
+		"294",
 		"12 W[12 294] b[12]",
-	}, shapes(t, "image 28x28x3", "field 5x5 stride 2 -> 4, shared, relu", "pool max 2x2", "dropout 0.1", "field 3x3 -> 6, tanh", "flatten", "all -> 12, tanh"))
+	}, shapes(t, "image 28x28x3", "field 5x5 stride 2 -> 4, shared, relu", "pool max 2x2", "dropout 0.1", "field 3x3 -> 6, tanh", "flatten", "dropout 0.2", "all -> 12, tanh"))
 }
 
 // TestInverses: what each kind of inverse has for parameters.

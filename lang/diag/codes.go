@@ -70,6 +70,8 @@ const (
 	MissingSize Code = "missing-size"
 	// FieldTooLarge is a window larger than what it looks at.
 	FieldTooLarge Code = "field-too-large"
+	// FieldOfFlat is a window behind `flatten`, which leaves no locations to go over.
+	FieldOfFlat Code = "field-of-flat"
 	// BadPadding is a `pad` that takes neither one, two nor four numbers.
 	BadPadding Code = "bad-padding"
 	// GroupsDivide is a number of groups that does not divide the channels below and above.
