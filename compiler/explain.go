@@ -114,7 +114,7 @@ func connectivityText(c check.Connectivity) string {
 	}
 	sharing := fmt.Sprintf("share tile %dx%d", c.TileH, c.TileW)
 	switch {
-	case c.TileH == 1 && c.TileW == 1:
+	case c.Untied:
 		sharing = "untied"
 	case c.TileH >= c.Out.H && c.TileW >= c.Out.W:
 		sharing = "shared"

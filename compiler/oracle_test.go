@@ -163,7 +163,7 @@ func biases(s check.Shape, own bool) []int {
 	return out
 }
 
-func untied(c check.Connectivity) bool { return c.Dense || c.TileH == 1 && c.TileW == 1 }
+func untied(c check.Connectivity) bool { return c.Dense || c.Untied }
 
 // newOracle reads the sizes of a program; false if it has layers that the oracle does not know.
 func newOracle(p *check.Program, batch int) (*oracle, bool) {

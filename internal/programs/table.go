@@ -96,6 +96,7 @@ var fields = []Network{
 	{Name: "pooling", Input: "image 6x7x2", Layers: []string{"field 3x3 -> 3, shared, σ", "pool max 2x2", "field 2x2 -> 4, untied, σ", "pool average 2x3 stride 1x2 same"}, Output: "all -> 3, softmax", NoInverse: true},
 	{Name: "overlapping maxima", Input: "image 7x6x2", Layers: []string{"pool max 3x2 stride 2x1", "field 2x2 -> 3, σ", "pool average 2x2"}, Output: "all -> 3, softmax", NoInverse: true},
 	{Name: "flatten and dropout", Input: "image 4x5x2", Layers: []string{"field 3x3 -> 3, untied, σ", "flatten", "dropout 0.3", "all -> 7, σ", "dropout 0.5"}, Output: "all -> 3, softmax"},
+	{Name: "one location", Input: "image 3x4x2", Layers: []string{"field 3x4 valid -> 5, shared, σ", "field 1x1 -> 7, untied, σ", "field 3x2 -> 6, share tile 2x2, σ"}, Output: "all -> 3, softmax"},
 	{Name: "no bias", Input: "image 4x4x2", Layers: []string{"field 3x3 -> 3, untied, no_bias, σ", "all -> 5, no_bias, σ"}, Output: "all -> 3, softmax, no_bias"},
 	{Name: "squared error", Input: "9", Layers: []string{"all -> 8, σ", "all -> 7, σ"}, Output: "all -> 4, identity"},
 	{Name: "autoencoder", Input: "12", Layers: []string{"all -> 8, σ", "all -> 3, σ", "all -> 8, σ"}, Output: "all -> 12, sigmoid", Train: "target input"},

@@ -105,7 +105,7 @@ func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 	m.WeightShape, m.BiasShape = parameterShapes(m.Conn)
 	if m.Transposed {
 		m.BiasShape = []int{below.C}
-		if m.Conn.TileH == 1 && m.Conn.TileW == 1 {
+		if m.Conn.Untied {
 			m.BiasShape = shapeDims(below)
 		}
 	}
@@ -126,9 +126,9 @@ func (in *instance) inverseField(layer *Layer, opt *lang.Option, below Shape) (C
 		in.inverseShape(layer, opt, &w, below)
 		return Connectivity{}, false
 	}
-	c := Connectivity{In: below, Out: layer.Shape, Field: w, TileH: layer.F.Conn.TileH, TileW: layer.F.Conn.TileW}
+	c := Connectivity{In: below, Out: layer.Shape, Field: w, TileH: layer.F.Conn.TileH, TileW: layer.F.Conn.TileW, Untied: layer.F.Conn.Untied}
 	if layer.F.Conn.Dense {
-		c.TileH, c.TileW = 1, 1
+		c.TileH, c.TileW, c.Untied = 1, 1, true
 	}
 	return c, true
 }

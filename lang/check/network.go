@@ -206,13 +206,15 @@ func (c *checker) sharing(conn *Connectivity, opts layerOptions) {
 		}
 		return
 	}
-	conn.TileH, conn.TileW = 1, 1
+	h, w := 1, 1
 	if opts.shared {
-		conn.TileH, conn.TileW = conn.Out.H, conn.Out.W
+		h, w = conn.Out.H, conn.Out.W
 	}
 	if opts.tile != nil {
-		conn.TileH, conn.TileW = min(opts.tile[0], conn.Out.H), min(opts.tile[1], conn.Out.W)
+		h, w = opts.tile[0], opts.tile[1]
 	}
+	conn.TileH, conn.TileW = min(h, conn.Out.H), min(w, conn.Out.W)
+	conn.Untied = !opts.shared && h == 1 && w == 1
 }
 
 // forwardMap is a layer's map, or that of its auxiliary part.
@@ -242,7 +244,7 @@ func parameterShapes(conn Connectivity) (weight, bias []int) {
 	weight = []int{conn.Out.C, f.KH, f.KW, conn.In.C / f.Groups}
 	bias = []int{conn.Out.C}
 	switch {
-	case conn.TileH == 1 && conn.TileW == 1:
+	case conn.Untied:
 		weight = append([]int{conn.Out.H, conn.Out.W}, weight...)
 		bias = []int{conn.Out.H, conn.Out.W, conn.Out.C}
 	case conn.TileH < conn.Out.H || conn.TileW < conn.Out.W:

@@ -133,8 +133,10 @@ type Connectivity struct {
 	Dense   bool
 	In, Out Shape
 	Field   Field
-	// A tile of TileH x TileW output locations uses one copy of the weights: 1x1 is untied, the whole output is shared.
+	// A tile of TileH x TileW output locations uses one copy of the weights: 1x1 is untied, the whole output is shared. Where there is one location
+	// the two compute the same, and Untied says in which layout the weights are kept.
 	TileH, TileW int
+	Untied       bool
 }
 
 // A Field is a window over image activities.

@@ -50,7 +50,10 @@ func TestShapes(t *testing.T) {
 		{"image 7x5x2", "field 1x1 -> 4, untied", "7x5x4 W[7 5 4 1 1 2] b[7 5 4] pad 0 0 0 0"},
 		{"image 7x5x2", "field 1x1 stride 3 -> 4, untied", "3x2x4 W[3 2 4 1 1 2] b[3 2 4] pad 0 0 0 0"},
 		{"image 3x3x2", "field 5x5 -> 4, shared", "3x3x4 W[4 5 5 2] b[4] pad 2 2 2 2"},
+		// With one location a layer is kept in the layout of its word.
 		{"image 3x4x2", "field 3x4 valid -> 4, untied", "4 W[1 1 4 3 4 2] b[1 1 4] pad 0 0 0 0"},
+		{"image 3x4x2", "field 3x4 valid -> 4, shared", "4 W[4 3 4 2] b[4] pad 0 0 0 0"},
+		{"image 3x4x2", "field 3x4 valid -> 4, share tile 2x2", "4 W[4 3 4 2] b[4] pad 0 0 0 0"},
 		// Padding by the side: all, height and width, top bottom left right.
 		{"image 7x5x2", "field 3x3 pad 2 -> 4, shared", "9x7x4 W[4 3 3 2] b[4] pad 2 2 2 2"},
 		{"image 7x5x2", "field 3x3 pad 1x0 -> 4, shared", "7x3x4 W[4 3 3 2] b[4] pad 1 1 0 0"},
@@ -95,6 +98,9 @@ func TestInverses(t *testing.T) {
 		{"field 3x3 stride 2 -> 6, untied, tanh", "V[4 3 6 3 3 2] c[7 5 2]"},
 		{"field 3x3 stride 2 -> 6, shared, tanh", "V[6 3 3 2] c[2]"},
 		{"field 3x3 stride 2 -> 6, share tile 2x2, tanh", "V[2 2 6 3 3 2] c[2]"},
+		{"field 7x5 valid -> 6, untied, tanh", "V[1 1 6 7 5 2] c[7 5 2]"},
+		{"field 7x5 valid -> 6, shared, tanh", "V[6 7 5 2] c[2]"},
+		{"field 7x5 valid -> 6, shared, tanh, inverse field 9x7 pad 1", "V[6 9 7 2] c[2]"},
 		{"field 3x3 stride 2 -> 6, untied, tanh, inverse mirrored", "V[4 3 6 3 3 2] c[7 5 2]"},
 		{"field 3x3 stride 2 -> 6, untied, tanh, inverse field 5x5 stride 2", "V[4 3 6 5 5 2] c[7 5 2]"},
 		{"field 3x3 stride 2 -> 6, shared, tanh, inverse field 1x1 stride 2", "V[6 1 1 2] c[2]"},

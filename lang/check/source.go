@@ -71,7 +71,7 @@ func (p *Program) optionSource(l *Layer) []*lang.Option {
 	var list []*lang.Option
 	if c := l.F.Conn; !c.Dense {
 		switch {
-		case c.TileH == 1 && c.TileW == 1:
+		case c.Untied:
 			list = append(list, word("untied"))
 		case c.TileH == c.Out.H && c.TileW == c.Out.W:
 			list = append(list, word("shared"))
