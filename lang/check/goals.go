@@ -204,11 +204,19 @@ func (in *instance) spare() {
 	in.p.Values, in.drawn = in.p.Values[:kept], drawn
 }
 
-// unused warns of equations that nothing reads, and refuses auxiliary units that no expression of the rule mentions.
+// unused warns of equations that nothing reads and of inverses that no statement declares, and refuses auxiliary units that no expression of the rule mentions.
 func (in *instance) unused() {
 	for _, s := range in.rule.Statements {
 		if s.Kind == lang.Define && !in.used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0) && in.last() > 1 {
 			in.list.Warn(diag.UnusedEquation, s.Left.Span, "nothing uses "+s.Left.String()).Hint("leave it out, or use it")
+		}
+	}
+	for _, l := range in.p.Layers {
+		o := in.inverses[l]
+		shared := o != nil && o.Span.File == l.Span.File && o.Span.File != in.learn.Span.File
+		if o != nil && l.G == nil && !shared {
+			in.list.Warn(diag.UnusedInverse, o.Span, fmt.Sprintf("rule %s has no inverse of %s", in.rule.Name.Text, l.Name)).Label("has no effect").Also(in.learn.Rule.Span, "the rule in use").
+				Hint("leave it out; `bnetc explain` shows what a rule declares")
 		}
 	}
 	last := in.p.Layers[in.last()-1]

@@ -87,7 +87,7 @@ func (p *Program) optionSource(l *Layer) []*lang.Option {
 		o.Units, o.Of = numberSource(float64(l.Aux.Units)), functionSource(l.Aux.Function)
 		list = append(list, o)
 	}
-	if o := p.source.inverses[l]; o != nil {
+	if o := p.source.inverses[l]; o != nil && l.G != nil {
 		list = append(list, o)
 	}
 	o := word("init")

@@ -150,6 +150,9 @@ const (
 	MissingOptimizer Code = "missing-optimizer"
 	// UnusedOptimizer is an optimizer of parameters that no statement trains.
 	UnusedOptimizer Code = "unused-optimizer"
+	// UnusedInverse is an `inverse` of a layer, in the file of the `learn` block or by --set, of which the rule declares none. A network in a file of its own
+	// serves several rules, and is not held to any.
+	UnusedInverse Code = "unused-inverse"
 )
 
 // Rules.
