@@ -11,11 +11,14 @@ const (
 	cifarSide   = 32
 	cifarPlane  = cifarSide * cifarSide
 	cifarRecord = 1 + 3*cifarPlane
+
+	cifarRecords = 10000 // of each file, as published
 )
 
 var cifarClasses = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
-// openCIFAR10 reads the binary version of CIFAR-10.
+// openCIFAR10 reads the binary version of CIFAR-10. Its files have no header, so that one which ends between two records may be a selection or cut short: with
+// Strict each has all the records that were published.
 func openCIFAR10(spec Spec, dir string) (*Data, error) {
 	paths, err := find("cifar10", dir, []string{"cifar-10-batches-bin", "cifar10"}, []string{"data_batch_1.bin", "data_batch_2.bin",
 		"data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"}, nil, "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)")
@@ -29,6 +32,11 @@ func openCIFAR10(spec Spec, dir string) (*Data, error) {
 			raw, err := os.ReadFile(path)
 			if err != nil {
 				errs[i] = openFault(path, err)
+				return
+			}
+			if want := cifarRecords * cifarRecord; spec.Strict && len(raw) != want {
+				errs[i] = &Error{What: "reading", File: path, Expected: fmt.Sprintf("%d bytes, %d records (strict)", want, cifarRecords),
+					Found: fmt.Sprintf("%d bytes", len(raw)), Remedy: "fetch the file again, or leave `strict` out"}
 				return
 			}
 			pixels[i], labels[i], errs[i] = parseCIFAR(path, raw)

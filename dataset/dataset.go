@@ -21,7 +21,7 @@ type Spec struct {
 	// Outputs is the width of a label row, the network's output units. 0 where labels are not wanted, as for an autoencoder.
 	Outputs int
 	Steps   []Step
-	Strict  bool // a damaged picture is an error rather than skipped
+	Strict  bool // a damaged picture is an error rather than skipped, and so is a file without all the samples that its name promises
 	Augment Rand // of flips and crops; needed only where there are some, or pictures to crop
 	Workers int  // goroutines that decode pictures ahead of the training step; 0: one per processor
 }

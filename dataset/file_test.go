@@ -164,6 +164,8 @@ func TestFaults(t *testing.T) {
 		{"cifar too long", wantCIFAR, with(tinyCIFAR, map[string][]byte{"test_batch.bin": append(cifarFile(1), 0)}), "record 1, byte 3073: expected a record of 3073 bytes, found 1 bytes"},
 		{"cifar empty", wantCIFAR, with(tinyCIFAR, map[string][]byte{"test_batch.bin": {}}), "record 0, byte 0: expected a record"},
 		{"cifar mislabelled", wantCIFAR, with(tinyCIFAR, map[string][]byte{"data_batch_1.bin": cifarFile(1, 77)}), "reading DIR/data_batch_1.bin: record 1, byte 3073: expected a label from 0 to 9, found 77"},
+		{"cifar cut between records", func() Spec { s := wantCIFAR; s.Strict = true; return s }(), tinyCIFAR,
+			"reading DIR/data_batch_1.bin: expected 30730000 bytes, 10000 records (strict), found 6146 bytes; fetch the file again, or leave `strict` out"},
 		{"cifar into mnist", Spec{Name: "cifar10", H: 28, W: 28, C: 1, Outputs: 10}, tinyCIFAR, "data set cifar10: expected samples of 28x28x1, 10 classes, as the network has them, found 32x32x3"},
 
 		{"no npy", wantNPY, nil, "opening npy in DIR: expected x.npy, y.npy, found no x.npy; name the folder"},

@@ -80,6 +80,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := newProgress(os.Stderr)
+	log.Say(fmt.Sprintf("%s: %d samples to train on, %d to test", p.Train.Data, s.data.Train.Len(), s.data.Test.Len()))
 	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{
 		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: c.Steps, Resume: c.Resume != "",
 		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{s.data.Train}, Test: split{s.data.Test}, Log: log,

@@ -34,11 +34,11 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	if network != nil {
 		c.network(network)
 	}
+	c.p.Train = Train{Batch: 128, Epochs: 10, Seed: 1}
 	if train != nil {
 		c.train(train)
-	} else {
-		c.trainDefaults()
 	}
+	c.setTrain()
 	if network != nil && !c.broken {
 		c.taskLoss(network)
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bnetc/lang"
@@ -25,18 +26,19 @@ var initSchemes = []string{"glorot", "he", "lecun", "normal", "zero"}
 // An optionClass is what options of a layer are about; each is said once, and is a path of --set.
 type optionClass struct {
 	name  string // as diagnostics say it
-	set   string // LAYER.set=VALUE of --set; "" where there is none
+	set   string // LAYER.set=VALUE of --set
 	words []string
+	flag  bool // its word has nothing behind it: true or false of --set
 }
 
 // optionClasses are the options there are; a word that is none of them is a nonlinearity, the last class.
 var optionClasses = []optionClass{
-	{"sharing", "sharing", []string{"untied", "shared", "share"}},
-	{"inverse", "inverse", []string{"inverse"}},
-	{"auxiliary part", "aux", []string{"aux"}},
-	{"initialization", "init", []string{"init"}},
-	{"bias", "", []string{"no_bias"}},
-	{"nonlinearity", "nonlinearity", nil},
+	{"sharing", "sharing", []string{"untied", "shared", "share"}, false},
+	{"inverse", "inverse", []string{"inverse"}, false},
+	{"auxiliary part", "aux", []string{"aux"}, false},
+	{"initialization", "init", []string{"init"}, false},
+	{"bias", "no_bias", []string{"no_bias"}, true},
+	{"nonlinearity", "nonlinearity", nil, false},
 }
 
 func classOf(word string) *optionClass {
@@ -86,7 +88,7 @@ func (c *checker) setOptions(d *lang.Layer, last bool) []*lang.Option {
 	options := slices.Clone(d.Options)
 	for i := range optionClasses {
 		class := &optionClasses[i]
-		if class.set == "" || class.set == "aux" && !last || class.set == "sharing" && d.Kind.Word.Text != "field" {
+		if class.set == "aux" && !last || class.set == "sharing" && d.Kind.Word.Text != "field" {
 			continue
 		}
 		path := d.Name.Text + "." + class.set
@@ -94,11 +96,23 @@ func (c *checker) setOptions(d *lang.Layer, last bool) []*lang.Option {
 		if !ok {
 			continue
 		}
-		if len(class.words) == 1 {
+		switch {
+		case class.flag:
+			on, err := strconv.ParseBool(v)
+			if err != nil {
+				c.badSet(path, v, "true or false")
+			}
+			if v = ""; on {
+				v = class.words[0]
+			}
+		case len(class.words) == 1:
 			v = class.words[0] + " " + v
 		}
-		src := &diag.File{Name: "--set " + path, Text: "network n { layer l = flatten, " + v + " }"}
 		options = slices.DeleteFunc(options, func(o *lang.Option) bool { return classOf(o.Word.Text) == class })
+		if v == "" {
+			continue
+		}
+		src := &diag.File{Name: "--set " + path, Text: "network n { layer l = flatten, " + v + " }"}
 		for _, n := range lang.Blocks[*lang.Network](lang.Parse(src, c.list)) {
 			for _, l := range n.Layers {
 				options = append(options, l.Options...)

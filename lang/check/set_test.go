@@ -30,6 +30,9 @@ func TestSet(t *testing.T) {
 		"train.epochs=7":                   "epochs 7 ",
 		"train.seed=18446744073709551615":  "seed 18446744073709551615 ",
 		"train.log_every=5":                "log_every 5 ",
+		"train.keep_last=true":             "keep_last ",
+		"train.strict=true":                "strict ",
+		"train.augment=flip, crop(2)":      "augment flip, crop(2)",
 		"learn.noise=0":                    "learn ao_sdtp(noise = 0, ",
 		"learn.schedule=alternating":       "schedule = alternating)",
 		"learn.forward.lr=3e-4":            "forward adam(lr = 3e-4, ",
@@ -42,12 +45,37 @@ func TestSet(t *testing.T) {
 		"l1.sharing=share tile 2x2":        "share tile 2x2, tanh, ",
 		"l2.inverse=exact":                 "relu, inverse exact, ",
 		"l2.init=normal(0.05)":             "init normal(0.05)",
+		"l2.no_bias=true":                  "init glorot, no_bias",
 		"y.aux=5 relu":                     "aux 5 relu, ",
 		"y.aux=5":                          "aux 5 relu, ",
 	} {
 		p, diagnostics := checked("n.bnet", settable, set)
 		require.NotNil(t, p, "%s\n%s", set, diagnostics)
 		require.Contains(t, check.Source(p), want, set)
+	}
+}
+
+// TestSetTakesAway: a setting that is said in the program is unsaid.
+func TestSetTakesAway(t *testing.T) {
+	const text = `network n {
+  input image 8x8x1
+  layer l1 = all -> 4, tanh, no_bias
+  output y = all -> 64, sigmoid
+}
+
+learn bp { forward sgd(lr = 0.1) }
+
+train on npy("x.npy", "y.npy") { keep_last  strict  target input  augment flip }
+`
+	for set, word := range map[string]string{
+		"train.keep_last=false": "keep_last", "train.strict=false": "strict", "train.target=label": "target", "train.augment=none": "augment", "l1.no_bias=false": "no_bias",
+	} {
+		p, diagnostics := checked("n.bnet", text)
+		require.Empty(t, diagnostics)
+		require.Contains(t, check.Source(p), word)
+		p, diagnostics = checked("n.bnet", text, set)
+		require.Empty(t, diagnostics)
+		require.NotContains(t, check.Source(p), word)
 	}
 }
 
@@ -61,6 +89,12 @@ func TestSetRefuses(t *testing.T) {
 		"l2.sharing=shared":             "the program has no such setting",
 		"train.batch=0":                 "a whole number from 1 to ",
 		"train.batch=x":                 "a whole number from 1 to ",
+		"train.keep_last=maybe":         "true or false",
+		"train.target=input":            "an autoencoder gives back its input",
+		"l1.no_bias=2":                  "true or false",
+		"train.target=output":           "input or label",
+		"train.augment=flop":            "did you mean `flip`?",
+		"train.augment=crop(":           "--set train.augment:1:",
 		"learn.noise=loud":              "a number",
 		"learn.schedule=never":          "parallel or alternating",
 		"learn.forward.beta1=1":         "a number that lies from 0 to below 1",

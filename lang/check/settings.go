@@ -11,14 +11,8 @@ import (
 	"bnetc/lang/diag"
 )
 
-func (c *checker) trainDefaults() {
-	c.p.Train = Train{Batch: 128, Epochs: 10, Seed: 1}
-	c.setTrain()
-}
-
 // train reads the training block over its defaults.
 func (c *checker) train(t *lang.Train) {
-	c.trainDefaults()
 	c.p.Train.Data, c.p.Train.Span = t.Data.Text, t.Span
 	c.p.at.data = t.Data.Span
 	var names []string
@@ -42,7 +36,6 @@ func (c *checker) train(t *lang.Train) {
 			c.setting(s)
 		}
 	}
-	c.setTrain()
 }
 
 // dataFiles holds the files of a data set against those that it takes.
@@ -82,6 +75,15 @@ var trainNumbers = []struct {
 	{"log_every", 0, 1 << 30, func(t *Train, v uint64) { t.LogEvery = int(v) }},
 }
 
+// trainFlags are the settings that are said, or not.
+var trainFlags = []struct {
+	word string
+	of   func(*Train) *bool
+}{
+	{"keep_last", func(t *Train) *bool { return &t.KeepLast }},
+	{"strict", func(t *Train) *bool { return &t.Strict }},
+}
+
 // whole reads a whole number, also one like 1e3.
 func whole(text string) (uint64, bool) {
 	if v, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -112,16 +114,17 @@ func (c *checker) setting(s *lang.Setting) {
 		n.put(&c.p.Train, v)
 		return
 	}
-	switch word {
-	case "keep_last", "strict":
+	for _, f := range trainFlags {
+		if f.word != word {
+			continue
+		}
 		if len(s.Values) > 0 {
 			c.list.Error(diag.BadSetting, s.Span, quote(word)+" takes no value").Hint(word)
 		}
-		if word == "strict" {
-			c.p.Train.Strict = true
-		} else {
-			c.p.Train.KeepLast = true
-		}
+		*f.of(&c.p.Train) = true
+		return
+	}
+	switch word {
 	case "target":
 		if len(s.Values) != 1 || s.Values[0].Word != "input" {
 			c.list.Error(diag.BadSetting, s.Span, "the target is the label, where nothing is said, or the input").Hint("target input")
@@ -184,7 +187,7 @@ func (c *checker) steps(s *lang.Setting) {
 	}
 }
 
-// setTrain applies --set train.….
+// setTrain applies --set train.…: `true` or `false` for what is said or not, `label` and `none` for what is so where nothing is said.
 func (c *checker) setTrain() {
 	for _, n := range trainNumbers {
 		if v, ok := c.set.take("train." + n.word); ok {
@@ -194,6 +197,37 @@ func (c *checker) setTrain() {
 				continue
 			}
 			n.put(&c.p.Train, w)
+		}
+	}
+	for _, f := range trainFlags {
+		if v, ok := c.set.take("train." + f.word); ok {
+			on, err := strconv.ParseBool(v)
+			if err != nil {
+				c.badSet("train."+f.word, v, "true or false")
+			}
+			*f.of(&c.p.Train) = on
+		}
+	}
+	if v, ok := c.set.take("train.target"); ok {
+		if v != "input" && v != "label" {
+			c.badSet("train.target", v, "input or label")
+		}
+		c.p.TargetIsInput = v == "input"
+	}
+	if v, ok := c.set.take("train.augment"); ok {
+		c.p.Train.Steps = nil
+		if v != "none" {
+			c.setSteps(v)
+		}
+	}
+}
+
+// setSteps reads steps as `augment` has them.
+func (c *checker) setSteps(text string) {
+	src := &diag.File{Name: "--set train.augment", Text: "train on x { augment " + text + " }"}
+	for _, t := range lang.Blocks[*lang.Train](lang.Parse(src, c.list)) {
+		for _, s := range t.Settings {
+			c.setting(s)
 		}
 	}
 }
