@@ -12,7 +12,7 @@ import (
 )
 
 // ErrInterrupted is what Train returns when its context ended: a checkpoint has been written.
-var ErrInterrupted = errors.New("interrupted")
+var ErrInterrupted = errors.New("interrupted; the checkpoint is written")
 
 // A Result is how a run ended.
 type Result struct {

@@ -92,7 +92,7 @@ func classify(err error) (code int, text string) {
 	case err == nil:
 		return statusDone, ""
 	case errors.Is(err, runtime.ErrInterrupted):
-		return statusInterrupted, "interrupted; the checkpoint is written"
+		return statusInterrupted, err.Error()
 	case errors.Is(err, context.Canceled):
 		return statusInterrupted, "interrupted before there was anything to keep"
 	case errors.As(err, &bad):

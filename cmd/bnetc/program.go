@@ -21,9 +21,14 @@ import (
 
 // A source is a program as a command was given it, with what the command line changes in it.
 type source struct {
-	Program string   `arg:"" help:"A .bnet file, a bundle or a run folder." placeholder:"FILE.bnet"`
-	Set     []string `help:"Change a setting of the program; repeatable. An unknown path lists those there are." placeholder:"PATH=VALUE" sep:"none"`
-	Batch   *int     `help:"Samples of a batch: train.batch." placeholder:"N"`
+	Program string `arg:"" help:"A .bnet file, a bundle or a run folder." placeholder:"FILE.bnet"`
+	changes
+}
+
+// changes are what a command line changes in a program.
+type changes struct {
+	Set   []string `help:"Change a setting of the program; repeatable. An unknown path lists those there are." placeholder:"PATH=VALUE" sep:"none"`
+	Batch *int     `help:"Samples of a batch: train.batch." placeholder:"N"`
 }
 
 // load checks the program. Diagnostics go to standard error.

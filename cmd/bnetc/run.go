@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 )
 
 type runCmd struct {
-	source
+	Program string `arg:"" optional:"" help:"A .bnet file, a bundle or a run folder; by default the one that --resume names." placeholder:"FILE.bnet"`
+	changes
 	aim
 	Data      string `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
 	Epochs    *int   `help:"Epochs to train: train.epochs." placeholder:"N"`
@@ -62,6 +64,12 @@ func (c *runCmd) folder() (string, error) {
 }
 
 func (c *runCmd) Run(ctx context.Context) error {
+	if c.Program == "" {
+		c.Program = c.Resume
+	}
+	if c.Program == "" {
+		return usage{"expected a program to train: bnetc run FILE.bnet, or bnetc run --resume DIR"}
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
@@ -88,6 +96,9 @@ func (c *runCmd) Run(ctx context.Context) error {
 	log.end()
 	reportDamage("training", s.data.Train)
 	reportDamage("test", s.data.Test)
+	if errors.Is(err, runtime.ErrInterrupted) {
+		return fmt.Errorf("%w: bnetc run --resume %s goes on from it", err, dir)
+	}
 	if err != nil {
 		return err
 	}

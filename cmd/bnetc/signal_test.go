@@ -147,7 +147,7 @@ func TestInterrupt(t *testing.T) {
 		require.NoError(t, c.Process.Signal(sig))
 		require.Error(t, c.Wait())
 		require.Equal(t, statusInterrupted, c.ProcessState.ExitCode(), log.String())
-		require.Contains(t, log.String(), "bnetc: interrupted; the checkpoint is written")
+		require.Contains(t, log.String(), "bnetc: interrupted; the checkpoint is written: bnetc run --resume "+run+" goes on from it")
 		require.True(t, w.readable(run))
 		epochs := fmt.Sprint(strings.Count(w.rows(run), `"epoch":`) + 2)
 		w.run("--resume", run, "--epochs", epochs, "--save", "rest.safetensors")
