@@ -7,8 +7,13 @@ import (
 	"strings"
 )
 
-// colours keep apart on light and on dark ground; further curves repeat them with dashes.
+// colours keep apart on light and on dark ground; further curves repeat them dashed, and then dotted.
 var colours = []string{"#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444", "#14b8a6", "#eab308", "#ec4899"}
+
+var strokes = []struct{ dashes, border string }{{"", "solid"}, {"6 3", "dashed"}, {"2 3", "dotted"}}
+
+// crowd is how many points a curve has at most that are drawn as dots; among more, dots would hide the line.
+const crowd = 50
 
 // The plot within a chart, in its own units.
 const (
@@ -86,9 +91,18 @@ func chart(title string, lines []curve) template.HTML {
 			fmt.Fprintf(&b, "<text x=%.1f y=%d text-anchor=middle>%g</text>\n", x.place(v), chartHeight-8, v)
 		}
 	}
+	fmt.Fprintf(&b, "<text x=%d y=%d text-anchor=end>epoch</text>\n", plotLeft-6, chartHeight-8)
+	style := func(i int) (colour, dashes, border string) {
+		s := strokes[i/len(colours)%len(strokes)]
+		return colours[i%len(colours)], s.dashes, s.border
+	}
 	for i, l := range lines {
-		colour, dash := colours[i%len(colours)], i/len(colours)
-		fmt.Fprintf(&b, "<g fill='%s' stroke='%s'><polyline fill=none stroke-width=2 stroke-dasharray='%s' points='", colour, colour, strings.Repeat("6 3 ", dash))
+		colour, dashes, _ := style(i)
+		dots := ""
+		if len(l.x) > crowd {
+			dots = " class=crowd"
+		}
+		fmt.Fprintf(&b, "<g fill='%s' stroke='%s'%s><polyline fill=none stroke-width=2 stroke-dasharray='%s' points='", colour, colour, dots, dashes)
 		for k := range l.x {
 			fmt.Fprintf(&b, "%.1f,%.1f ", x.place(l.x[k]), y.place(l.y[k]))
 		}
@@ -100,7 +114,8 @@ func chart(title string, lines []curve) template.HTML {
 	}
 	b.WriteString("</svg>\n<p>")
 	for i, l := range lines {
-		fmt.Fprintf(&b, "<span><b style='color:%s'>■</b> %s %.4g</span> ", colours[i%len(colours)], template.HTMLEscapeString(l.name), l.y[len(l.y)-1])
+		colour, _, border := style(i)
+		fmt.Fprintf(&b, "<span><i style='border-top:3px %s %s'></i>%s %.4g</span> ", border, colour, template.HTMLEscapeString(l.name), l.y[len(l.y)-1])
 	}
 	b.WriteString("</p></figure>")
 	return template.HTML(b.String())

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"bnetc/ir/kernel"
 )
 
 // A page is a run for people: report.html, one file that needs nothing else.
@@ -53,6 +56,7 @@ func (t *trainer) page() page {
 	for _, name := range slices.Sorted(maps.Keys(run.Settings)) {
 		p.Settings = append(p.Settings, tile{name, fmt.Sprint(run.Settings[name])})
 	}
+	layers := layersOf(t.prog.Plan)
 	p.Top5 = len(t.history) > 0 && t.history[0].TestTop5 != nil
 	for _, c := range []struct {
 		title string
@@ -65,7 +69,7 @@ func (t *trainer) page() page {
 		{"inverse losses in training", func(r *EpochRow) map[string]float64 { return r.InverseLoss }},
 		{"measures", func(r *EpochRow) map[string]float64 { return r.Measures }},
 	} {
-		if lines := curves(t.history, c.of); len(lines) > 0 {
+		if lines := curves(t.history, c.of, layers); len(lines) > 0 {
 			p.Charts = append(p.Charts, chart(c.title, lines))
 		}
 	}
@@ -103,8 +107,19 @@ type curve struct {
 	x, y []float64
 }
 
-// curves collects the values of all epochs by name, in the order of the names.
-func curves(rows []EpochRow, of func(*EpochRow) map[string]float64) []curve {
+// layersOf names the layers that have weights, from the input up.
+func layersOf(plan *kernel.Plan) (layers []string) {
+	for _, b := range plan.Buffers {
+		layer, _, _ := strings.Cut(b.Name, ".")
+		if b.Kind == kernel.Weight && !slices.Contains(layers, layer) {
+			layers = append(layers, layer)
+		}
+	}
+	return layers
+}
+
+// curves collects the values of all epochs by name: those of layers, such as l1 and recon.l1, in the order of the layers.
+func curves(rows []EpochRow, of func(*EpochRow) map[string]float64, layers []string) []curve {
 	byName := map[string]*curve{}
 	for i := range rows {
 		for name, v := range of(&rows[i]) {
@@ -120,5 +135,9 @@ func curves(rows []EpochRow, of func(*EpochRow) map[string]float64) []curve {
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		list = append(list, *byName[name])
 	}
+	slices.SortStableFunc(list, func(a, b curve) int {
+		i, j := strings.LastIndex(a.name, ".")+1, strings.LastIndex(b.name, ".")+1
+		return cmp.Or(cmp.Compare(a.name[:i], b.name[:j]), cmp.Compare(slices.Index(layers, a.name[i:]), slices.Index(layers, b.name[j:])))
+	})
 	return list
 }
