@@ -35,6 +35,7 @@ var (
 	}
 	kernelPasses = []pass[*kernel.Plan]{
 		{"order", "finds the levels between which a barrier is needed", order},
+		{"narrow", "stores what travels between kernels in 16 bits, where the program asks for it", narrow},
 		{"place", "lets buffers share memory that are not needed at the same time", place},
 	}
 )
@@ -54,6 +55,7 @@ type Stage struct{ Name, Text string }
 // Compile compiles a checked program for a batch size and a target. An error is a bug of the compiler, since the checker has let the
 // program through; it names the pass and carries the program's text.
 func Compile(p *check.Program, batch int, t Target) (*Compilation, error) {
+	t.storage = storage(p.Train.Precision)
 	c := &Compilation{Source: p, Tensor: lower(p, batch)}
 	return c, c.finish(&t)
 }

@@ -23,8 +23,9 @@ func (m Memory) String() string {
 // MemoryOf adds up a plan's buffers; temporaries count once for the arena they share.
 func MemoryOf(p *kernel.Plan) Memory {
 	var m Memory
-	for _, buf := range p.Buffers {
-		n := 4 * int64(units(buf.Shape))
+	for i := range p.Buffers {
+		buf := &p.Buffers[i]
+		n := 4 * int64(buf.Floats())
 		switch buf.Kind {
 		case kernel.Weight, kernel.Constant:
 			m.Parameters += n

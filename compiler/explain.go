@@ -251,6 +251,7 @@ func trainText(t check.Train) string {
 	if t.KeepLast {
 		words = append(words, "keep_last")
 	}
+	words = append(words, "precision "+t.Precision)
 	return strings.Join(words, ", ")
 }
 

@@ -97,16 +97,19 @@ func touches(body []kernel.Stmt) (reads, writes []int) {
 	return reads, writes
 }
 
-// cost counts the arithmetic of a body, points outside bounds excepted, and the bytes it must move at least once: every buffer it reads or writes.
-func cost(p *kernel.Plan, body []kernel.Stmt) (flops, bytes int64) {
+// moved counts the bytes that a body must move at least once: every buffer it reads or writes.
+func moved(p *kernel.Plan, body []kernel.Stmt) (bytes int64) {
 	reads, writes := touches(body)
 	for _, list := range [][]int{reads, writes} {
 		for _, b := range list {
-			bytes += 4 * int64(units(p.Buffers[b].Shape))
+			bytes += int64(p.Buffers[b].Elements() * p.Buffers[b].Type.Bytes())
 		}
 	}
-	return flopsOf(body, boundedBy(body), map[string]int{}), bytes
+	return bytes
 }
+
+// flops counts the arithmetic of a body, points outside bounds excepted.
+func flops(body []kernel.Stmt) int64 { return flopsOf(body, boundedBy(body), map[string]int{}) }
 
 // boundedBy is the variables that bounds of a body depend on.
 func boundedBy(body []kernel.Stmt) map[string]bool {

@@ -44,7 +44,7 @@ func place(p *kernel.Plan, _ *Target) []Remark {
 			order = append(order, i)
 		}
 	}
-	size := func(i int) int { return (units(p.Buffers[i].Shape) + 63) / 64 * 64 }
+	size := func(i int) int { return (p.Buffers[i].Floats() + 63) / 64 * 64 }
 	// Largest first, each at the lowest position that is free while it lives.
 	slices.SortStableFunc(order, func(a, b int) int { return size(b) - size(a) })
 	total, sum := 0, 0

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"bnetc/ir"
+	"bnetc/ir/kernel"
 	"bnetc/lang/check"
 )
 
@@ -27,6 +28,9 @@ func Tables() check.Options {
 	}
 	for _, d := range ir.Decays {
 		o.Decays = append(o.Decays, d.Name)
+	}
+	for _, t := range kernel.Types {
+		o.Precisions = append(o.Precisions, t.String())
 	}
 	return o
 }

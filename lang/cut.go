@@ -158,7 +158,7 @@ var itemWords = map[string]map[string]bool{
 	"network": set("input", "layer", "output"),
 	"learn":   set("forward", "inverse", "require"),
 	"rule":    set("require", "fixed", "inverse", "feedback", "minimize", "descend"),
-	"train":   set("batch", "epochs", "seed", "keep_last", "target", "augment", "log_every", "strict"),
+	"train":   set("batch", "epochs", "seed", "keep_last", "target", "augment", "log_every", "strict", "precision"),
 }
 
 // cutItems divides a block's body where an item begins.

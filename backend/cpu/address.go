@@ -150,11 +150,7 @@ func (w *walker) hoist(body []kernel.Stmt, instances []instance, least int) scop
 				continue
 			}
 			name := w.name(w.buffers[buffer] + "_at")
-			qualifier := "const "
-			if w.stored[buffer] {
-				qualifier = ""
-			}
-			w.line("%sfloat *%s = %s + %s;", qualifier, name, base, rest.text())
+			w.line("%s *%s = %s + %s;", w.elementOf(buffer, w.stored[buffer]), name, base, rest.text())
 			s.pointers[key] = name
 		}
 	}

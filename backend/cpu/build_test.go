@@ -73,6 +73,11 @@ func buf(name string, kind kernel.BufferKind, shape ...int) kernel.Buffer {
 	return kernel.Buffer{Name: name, Kind: kind, Shape: shape}
 }
 
+// temp16 is a buffer of elements of 16 bits, at a place of its own in the arena.
+func temp16(name string, t kernel.Type, at int, shape ...int) kernel.Buffer {
+	return kernel.Buffer{Name: name, Kind: kernel.Temp, Type: t, Shape: shape, Offset: at}
+}
+
 // oneKernel is a plan that runs one kernel in the list "step".
 func oneKernel(buffers []kernel.Buffer, body ...kernel.Stmt) *kernel.Plan {
 	return &kernel.Plan{Name: "test", Buffers: buffers, Kernels: []*kernel.Kernel{{Name: "test", From: "a test", Body: body}},

@@ -31,9 +31,9 @@ type isa struct {
 
 // isas stands best first.
 var isas = []isa{
-	{"avx512", "amd64", []string{"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mprefer-vector-width=512"}, 16, 32,
-		[]cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX2, cpuid.FMA3, cpuid.BMI1, cpuid.BMI2}},
-	{"avx2", "amd64", []string{"-mavx2", "-mfma", "-mbmi", "-mbmi2"}, 8, 16, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.BMI1, cpuid.BMI2}},
+	{"avx512", "amd64", []string{"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mprefer-vector-width=512"}, 16, 32,
+		[]cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.BMI1, cpuid.BMI2}},
+	{"avx2", "amd64", []string{"-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2"}, 8, 16, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.BMI1, cpuid.BMI2}},
 	{"sse2", "amd64", []string{"-msse2"}, 4, 16, nil},
 	{"neon", "arm64", nil, 4, 32, nil},
 	{"generic", "", nil, 4, 16, nil},

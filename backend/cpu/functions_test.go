@@ -92,6 +92,30 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
+// A number stored in 16 bits is the one that the reference executor keeps: for every exponent, at the ends of either range, halfway between two and beside that.
+func TestRounding(t *testing.T) {
+	var xs []float32
+	for high := range uint32(512) {
+		for _, low := range []uint32{0, 1, 0x7fffff, 0x8000, 0x7fff, 0x8001, 0x18000, 0x17fff, 0x18001, 0x1000, 0xfff, 0x1001, 0x3000, 0x7fefff, 0x7ff000, 0x7f7fff, 0x7f8000, 0x400000, 0x555555, 0x2aaaaa, 0x600000, 0x200000, 0x200001, 0x123456} {
+			xs = append(xs, math.Float32frombits(high<<23|low))
+		}
+	}
+	for _, typ := range []kernel.Type{kernel.F16, kernel.BF16} {
+		for _, lanes := range []int{1, 2, 4, 8, 16} {
+			plan := oneKernel([]kernel.Buffer{buf("x", kernel.Weight, len(xs)/lanes, lanes), temp16("h", typ, 0, len(xs)/lanes, lanes), buf("y", kernel.Weight, len(xs)/lanes, lanes)},
+				loop("i", len(xs)/lanes, parallel, loop("l", lanes, vector, store(1, "i, l", set, ex("$0", elem(0, "i, l"))), store(2, "i, l", set, ex("$0", elem(1, "i, l"))))))
+			got := [][]float32{slices.Clone(xs), nil, make([]float32, len(xs))}
+			run(t, plan, 1, "step", got)
+			for i, x := range xs {
+				want := float32(typ.Round(float64(x)))
+				if y := got[2][i]; math.Float32bits(y) != math.Float32bits(want) && !(y != y && want != want) {
+					t.Fatalf("%v with %d lanes: %g (%#x) is stored as %g (%#x), not %g", typ, lanes, x, math.Float32bits(x), y, math.Float32bits(y), want)
+				}
+			}
+		}
+	}
+}
+
 func TestFunctionsAreOddAndSaturate(t *testing.T) {
 	xs := []float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), 20, -20, 1e-45, -1e-45}
 	plan := oneKernel([]kernel.Buffer{buf("x", kernel.Weight, 8), buf("y", kernel.Weight, 8)},

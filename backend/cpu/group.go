@@ -179,17 +179,31 @@ func callsFunction(e *ir.Expr) bool {
 func (g *group) access(o kernel.Operand, in instance) expression {
 	base, at := g.element(o.Buffer, o.Index, in)
 	e := expression{lanes: g.lanes}
+	of, widen := g.stored16(o.Buffer)
 	switch {
 	case g.lanes == 1 || at.lane == 0:
 		e.lanes = 1
 		e.text = base + "[" + at.text() + "]"
 	case at.lane == 1:
-		e.text = fmt.Sprintf("v%d_load(%s)", g.lanes, pointer(base, at))
+		e.text = fmt.Sprintf("v%d_load%s(%s)", g.lanes, of, pointer(base, at))
 	default:
-		e.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, pointer(base, at), at.lane)
+		e.text = fmt.Sprintf("v%d_gather%s(%s, %d)", g.lanes, of, pointer(base, at), at.lane)
 	}
+	e.text = widen(e.lanes, "from", e.text)
 	e.key = g.id(fmt.Sprintf("%s@%d", e.text, g.changes[g.buffers[o.Buffer]]))
 	return e
+}
+
+// stored16 gives the ending of the helpers that load and store the elements of a buffer, and what converts them from and to floats: nothing, where they are floats.
+func (g *group) stored16(buffer int) (ending string, convert func(lanes int, way, x string) string) {
+	t := g.plan.Buffers[buffer].Type
+	if t == kernel.F32 {
+		return "", func(_ int, _, x string) string { return x }
+	}
+	return "_halves", func(lanes int, way, x string) string {
+		g.used[helper{"halves", lanes}], g.used[helper{t.String(), lanes}] = true, true
+		return fmt.Sprintf("%s(%s)", g.call(lanes, way+"_"+t.String()), x)
+	}
 }
 
 // load gives an element of a buffer; one broadcast serves all its uses.
@@ -262,11 +276,12 @@ func (g *group) plus(v *valuer, e *ir.Expr, old expression) string {
 func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 	defer func() { g.changes[g.buffers[s.Buffer]]++ }()
 	base, at := g.element(s.Buffer, s.Index, in)
+	of, narrow := g.stored16(s.Buffer)
 	if g.lanes == 1 {
 		place := base + "[" + at.text() + "]"
 		switch s.How {
 		case kernel.Set:
-			g.line("%s = %s;", place, v.expr(s.Value.Expr).text)
+			g.line("%s = %s;", place, narrow(1, "to", v.expr(s.Value.Expr).text))
 		case kernel.Sum:
 			g.line("%s = %s;", place, g.plus(v, s.Value.Expr, expression{place, 0, 1, ""}))
 		case kernel.Largest:
@@ -279,7 +294,7 @@ func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 		value := v.splat(v.expr(s.Value.Expr), g.lanes)
 		switch s.How {
 		case kernel.Set:
-			g.line("%s = (%s)[%d];", place, value, g.lanes-1)
+			g.line("%s = %s;", place, narrow(1, "to", fmt.Sprintf("(%s)[%d]", value, g.lanes-1)))
 		case kernel.Sum:
 			g.line("%s += v%d_sum(%s);", place, g.lanes, value)
 		case kernel.Largest:
@@ -289,14 +304,14 @@ func (g *group) store(s *kernel.Store, in instance, v *valuer) {
 	}
 	p := pointer(base, at)
 	old := expression{fmt.Sprintf("v%d_load(%s)", g.lanes, p), 0, g.lanes, ""}
-	write := fmt.Sprintf("v%d_store(%s, ", g.lanes, p)
+	write := fmt.Sprintf("v%d_store%s(%s, ", g.lanes, of, p)
 	if at.lane != 1 {
 		old.text = fmt.Sprintf("v%d_gather(%s, %d)", g.lanes, p, at.lane)
-		write = fmt.Sprintf("v%d_scatter(%s, %d, ", g.lanes, p, at.lane)
+		write = fmt.Sprintf("v%d_scatter%s(%s, %d, ", g.lanes, of, p, at.lane)
 	}
 	switch s.How {
 	case kernel.Set:
-		g.line("%s%s);", write, v.splat(v.expr(s.Value.Expr), g.lanes))
+		g.line("%s%s);", write, narrow(g.lanes, "to", v.splat(v.expr(s.Value.Expr), g.lanes)))
 	case kernel.Sum:
 		g.line("%s%s);", write, g.plus(v, s.Value.Expr, old))
 	case kernel.Largest:

@@ -102,7 +102,11 @@ func (it *interpreter) body(stmts []kernel.Stmt) {
 			combine(&v, s.How, it.value(s.Value))
 			it.vars[s.Var] = v
 		case *kernel.Store:
-			combine(it.element(s.Buffer, s.Index), s.How, it.value(s.Value))
+			p := it.element(s.Buffer, s.Index)
+			combine(p, s.How, it.value(s.Value))
+			if t := it.plan.Buffers[s.Buffer].Type; t != kernel.F32 {
+				*p = t.Round(*p)
+			}
 		case *kernel.Draw:
 			n := ir.Normals(it.word("seed0", "seed1")|it.word("seed2", "seed3")<<32, s.Stream, it.word("step0", "step1"),
 				uint32(it.index(s.Row)), uint32(it.index(s.Block)))

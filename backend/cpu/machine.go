@@ -123,6 +123,9 @@ func (m *Machine) buffer(buffer int, data []float32) ([]float32, error) {
 	if buffer < 0 || buffer >= len(m.memory.buffers) {
 		return nil, fmt.Errorf("plan %s has %d buffers, no number %d", m.plan.Name, len(m.memory.buffers), buffer)
 	}
+	if t := m.plan.Buffers[buffer].Type; t != kernel.F32 {
+		return nil, fmt.Errorf("buffer %s is %s: kernels alone read and write it", m.plan.Buffers[buffer].Name, t)
+	}
 	b := m.memory.buffers[buffer]
 	if len(b) != len(data) {
 		return nil, fmt.Errorf("buffer %s holds %d numbers, not %d", m.plan.Buffers[buffer].Name, len(b), len(data))

@@ -27,11 +27,11 @@ func place(plan *kernel.Plan) (offsets []int, total int) {
 	arena := 0
 	for i, b := range plan.Buffers {
 		if b.Kind == kernel.Temp {
-			arena = max(arena, b.Offset+size(b))
+			arena = max(arena, b.Offset+b.Floats())
 			continue
 		}
 		offsets[i] = total
-		total += (size(b) + alignment - 1) / alignment * alignment
+		total += (b.Floats() + alignment - 1) / alignment * alignment
 	}
 	for i, b := range plan.Buffers {
 		if b.Kind == kernel.Temp {
@@ -39,14 +39,6 @@ func place(plan *kernel.Plan) (offsets []int, total int) {
 		}
 	}
 	return offsets, total + arena
-}
-
-func size(b kernel.Buffer) int {
-	n := 1
-	for _, d := range b.Shape {
-		n *= d
-	}
-	return n
 }
 
 // allocate gives zeroed memory for a plan, or says what is missing.
@@ -67,8 +59,9 @@ func allocate(plan *kernel.Plan) (*memory, error) {
 	skip := int(-uintptr(unsafe.Pointer(&bytes[0])) % hugePage)
 	floats := unsafe.Slice((*float32)(unsafe.Pointer(&bytes[skip])), total+alignment)
 	m := &memory{bytes: bytes}
-	for i, b := range plan.Buffers {
-		m.buffers = append(m.buffers, floats[offsets[i]:offsets[i]+size(b):offsets[i]+size(b)])
+	for i := range plan.Buffers {
+		end := offsets[i] + plan.Buffers[i].Floats()
+		m.buffers = append(m.buffers, floats[offsets[i]:end:end])
 	}
 	return m, nil
 }

@@ -105,14 +105,22 @@ func (p *printer) signature(i int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "KERNEL k_%s(int tid, int nt", p.names[i])
 	for _, u := range p.uses[i] {
-		if p.stored[i][u] {
-			fmt.Fprintf(&b, ", float *restrict %s", p.buffers[u])
-		} else {
-			fmt.Fprintf(&b, ", const float *restrict %s", p.buffers[u])
-		}
+		fmt.Fprintf(&b, ", %s *restrict %s", p.elementOf(u, p.stored[i][u]), p.buffers[u])
 	}
 	b.WriteString(")")
 	return b.String()
+}
+
+// elementOf is the C type of a buffer's elements, as a kernel sees them that stores to it or does not.
+func (p *printer) elementOf(buffer int, stored bool) string {
+	name := "float"
+	if p.plan.Buffers[buffer].Type != kernel.F32 {
+		name = "uint16_t"
+	}
+	if stored {
+		return name
+	}
+	return "const " + name
 }
 
 // helpers gives everything that stands before the kernels. It is called after them, when it is known what they use.
@@ -143,8 +151,9 @@ func (p *printer) helpers() string {
 	for _, f := range functionFiles {
 		switch {
 		case !p.used[helper{f, 1}]:
-		case f == "draw":
-			b.WriteString("\n" + text("drawone"))
+		case f == "halves":
+		case f == "draw" || f == "f16" || f == "bf16":
+			b.WriteString("\n" + text(f+"one"))
 		default:
 			b.WriteString("\n" + strings.ReplaceAll(text("narrow"), "FUNCTION", f))
 		}
@@ -168,7 +177,7 @@ func (p *printer) helpers() string {
 }
 
 // functionFiles are the files of rt/ that are printed where used.
-var functionFiles = []string{"exp", "log", "tanh", "draw"}
+var functionFiles = []string{"exp", "log", "tanh", "draw", "halves", "f16", "bf16"}
 
 // needs says whether width w of a function is called, by a kernel or by the scalar form.
 func (p *printer) needs(f string, w int) bool {
@@ -232,7 +241,12 @@ func (p *printer) lists() string {
 			}
 			fmt.Fprintf(&b, "    STEP(%d, k_%s(tid, nt", s, p.names[step.Kernel])
 			for _, u := range p.uses[step.Kernel] {
-				fmt.Fprintf(&b, ", b[%d]", u)
+				if p.plan.Buffers[u].Type != kernel.F32 {
+					b.WriteString(", (uint16_t *)")
+				} else {
+					b.WriteString(", ")
+				}
+				fmt.Fprintf(&b, "b[%d]", u)
 			}
 			b.WriteString("));\n")
 		}

@@ -26,6 +26,9 @@ func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map
 	}
 	var all []int
 	for _, b := range append(read, written...) {
+		if t := p.Buffers[b].Type; t != kernel.F32 {
+			return nil, nil, &backend.Missing{What: fmt.Sprintf("%s is stored as %s, which Vulkan devices are not asked for", p.Buffers[b].Name, t), Remedy: "use --target cpu or --set train.precision=f32"}
+		}
 		if !slices.Contains(all, b) {
 			all = append(all, b)
 		}

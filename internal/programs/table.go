@@ -106,13 +106,23 @@ var fields = []Network{
 	{Name: "five hidden layers", Input: "10", Layers: []string{"all -> 9, σ", "all -> 8, σ", "all -> 20, σ", "all -> 6, σ", "all -> 5, σ"}, Output: "all -> 4, softmax"},
 }
 
+// precisions of 16 bits.
+var precisions = []string{"f16", "bf16"}
+
+// In is the network with what travels between its kernels in a precision.
+func (n Network) In(precision string) Network {
+	n.Name += " in " + precision
+	n.Train += "  precision " + precision
+	return n
+}
+
 // Takes tells whether a rule can train a network: auxiliary outputs serve hidden layers.
 func (n Network) Takes(r Rule) bool {
 	return !(n.NoInverse && r.Inverses || len(n.Layers) == 0 && r.Aux)
 }
 
-// All is a selection that runs in about a minute: every rule and schedule meets every nonlinearity, every batch, every connectivity and every
-// optimizer, though not all of them at once.
+// All is a selection that runs in about a minute: every rule and schedule meets every nonlinearity, every batch, every connectivity, every
+// optimizer and every precision, though not all of them at once.
 func All() []Program {
 	var out []Program
 	rules := Rules()
@@ -121,6 +131,7 @@ func All() []Program {
 			out = append(out, dense((i+j)%len(sizes)).With(r, f, sgdWide, batches[(i+2*j)%len(batches)]))
 		}
 		out = append(out, dense(i%len(sizes)).With(r, nonlinearities[0], optimizers[i%len(optimizers)], 7))
+		out = append(out, dense((i+1)%len(sizes)).In(precisions[i%len(precisions)]).With(r, nonlinearities[0], sgdWide, batches[i%len(batches)]))
 	}
 	for i, n := range fields {
 		for k := range 3 {
@@ -135,6 +146,7 @@ func All() []Program {
 		r := rules[(3*i+1)%len(rules)]
 		if n.Takes(r) {
 			out = append(out, n.With(r, nonlinearities[0], optimizers[i%len(optimizers)], 7))
+			out = append(out, n.In(precisions[i%len(precisions)]).With(r, nonlinearities[0], sgd, batches[i%len(batches)]))
 		}
 	}
 	return out
@@ -159,6 +171,11 @@ func Full() []Program {
 			}
 			for _, o := range optimizers {
 				out = append(out, n.With(r, nonlinearities[0], o, 7))
+			}
+			for _, p := range precisions {
+				for _, batch := range batches {
+					out = append(out, n.In(p).With(r, nonlinearities[0], descent, batch))
+				}
 			}
 		}
 	}

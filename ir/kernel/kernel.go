@@ -41,10 +41,11 @@ const (
 	Constant                   // filled once by Init, never changed, not saved
 )
 
-// A Buffer is a dense row-major float32 array. Shape is physical: blocked layouts appear here and in the indices alone.
+// A Buffer is a dense row-major array. Shape is physical: blocked layouts appear here and in the indices alone.
 type Buffer struct {
 	Name   string
 	Kind   BufferKind
+	Type   Type // of its elements; other than F32 of Temp alone: what the host sees is float32
 	Shape  []int
 	Offset int   // of Temp: first float within the shared arena (multiple of 64); set by the place pass
 	Init   *Init // of Weight

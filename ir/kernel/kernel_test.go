@@ -23,7 +23,7 @@ buffer l1.W.m state [5, 3] init zero
 buffer ones constant [1] init one shape []
 buffer loss metric [1]
 buffer h1 temp [2, 5, 4]
-buffer "a b" temp [2, 3, 4] at 64
+buffer "a b" temp bf16 [2, 3, 4] at 64
 
 kernel pack_x(x -> "a b") by batch cost 0 96  # x
   parallel nb in 2
@@ -123,7 +123,7 @@ func TestHelpers(t *testing.T) {
 	_, err = p.List("step")
 	assert.ErrorContains(t, err, `has no list "step"`)
 	assert.Equal(t, 40, p.Buffers[7].Elements())
-	assert.Equal(t, int64(4*(8+18+15+10+15+1+1+64+24)), p.Bytes())
+	assert.Equal(t, int64(4*(8+18+15+10+15+1+1+64+12)), p.Bytes())
 	read, written := p.Kernels[2].Buffers()
 	assert.Equal(t, []int{7, 1, 2, 0, 4}, read)
 	assert.Equal(t, []int{2, 4}, written)
@@ -166,6 +166,9 @@ func TestVerifyRefuses(t *testing.T) {
 		{"kernel sums(", "kernel f_l1\nkernel sums(", `two kernels named "f_l1"`},
 		{"buffer loss metric", "buffer x metric [1]\nbuffer loss metric", `two buffers named "x"`},
 		{"buffer h1 temp [2, 5, 4]", "buffer h1 temp [2, 0, 4]", "buffer h1 has the shape [2 0 4]"},
+		{"buffer l1.W.m state", "buffer l1.W.m state f16", "buffer l1.W.m of kind state is f16: the host reads and writes float32"},
+		{`store "a b"[nb, i, lane] = 0`, `store "a b"[nb, i, lane] += 1`, "what it adds up would be rounded to bf16 each time"},
+		{"temp bf16", "temp bf8", "the end of the line"},
 		{"at 64", "at 60", "buffer a b stands at 60"},
 		{"batch 6", "batch 0", "a batch of 0"},
 		{"  1: learn_l1.W sums", "  1: learn_l1.W\n  0: sums", "level 0 of sums stands behind level 1"},

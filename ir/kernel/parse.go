@@ -196,6 +196,11 @@ func (l *lineParser) shape() []int {
 
 func (l *lineParser) buffer() Buffer {
 	b := Buffer{Name: l.name(), Kind: BufferKind(l.keyword(kindWords, "a kind of buffer"))}
+	for _, t := range Types {
+		if l.accept(t.String()) {
+			b.Type = t
+		}
+	}
 	if l.Next() == '[' {
 		b.Shape = l.shape()
 	}

@@ -35,13 +35,16 @@ func (b *Buffer) Elements() int {
 	return n
 }
 
+// Floats is the memory that the buffer takes, in units of a float32: as many as it holds, or half of that, rounded up, where they take half.
+func (b *Buffer) Floats() int { return (b.Elements()*b.Type.Bytes() + 3) / 4 }
+
 // Bytes is the memory that the plan's buffers need: each its own, but for temporaries with places in the shared arena, which need
 // the arena.
 func (p *Plan) Bytes() int64 {
 	var own, arena int64
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
-		if n := int64(b.Elements()); b.Kind == Temp {
+		if n := int64(b.Floats()); b.Kind == Temp {
 			arena = max(arena, int64(b.Offset)+n)
 		} else {
 			own += n
@@ -50,7 +53,7 @@ func (p *Plan) Bytes() int64 {
 	if !p.placed() {
 		for i := range p.Buffers {
 			if p.Buffers[i].Kind == Temp {
-				own += int64(p.Buffers[i].Elements())
+				own += int64(p.Buffers[i].Floats())
 			}
 		}
 		arena = 0

@@ -15,7 +15,7 @@ import (
 //
 //	buffer x input [4, 3]
 //	buffer l1.W weight [5, 3] init glorot fan 3 5 stream 0x1f
-//	buffer h1 temp [1, 5, 4]
+//	buffer h1 temp bf16 [1, 5, 4]
 //
 //	kernel f_l1(x, l1.W -> h1) by batch    # h[l1] = f[l1](x), sdtp.bnet:2
 //	  parallel nb in 1
@@ -130,6 +130,9 @@ func shapeText(shape []int) string {
 
 func bufferText(b *Buffer) string {
 	text := nameText(b.Name) + " " + b.Kind.String()
+	if b.Type != F32 {
+		text += " " + b.Type.String()
+	}
 	if b.Shape != nil {
 		text += " " + shapeText(b.Shape)
 	}

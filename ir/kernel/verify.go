@@ -48,6 +48,12 @@ func (p *Plan) verifyBuffers() error {
 		if int(b.Kind) >= len(kindWords) {
 			return fmt.Errorf("buffer %s is of no known kind", b.Name)
 		}
+		if int(b.Type) >= len(formats) {
+			return fmt.Errorf("buffer %s is of no known type", b.Name)
+		}
+		if b.Type != F32 && b.Kind != Temp {
+			return fmt.Errorf("buffer %s of kind %s is %s: the host reads and writes float32", b.Name, b.Kind, b.Type)
+		}
 		if b.Offset%64 != 0 || b.Offset < 0 || b.Offset != 0 && b.Kind != Temp {
 			return fmt.Errorf("buffer %s stands at %d", b.Name, b.Offset)
 		}
@@ -317,6 +323,9 @@ func (v *verifier) store(s *Store) error {
 	}
 	if err := v.access(s.Buffer, s.Index); err != nil {
 		return err
+	}
+	if t := v.plan.Buffers[s.Buffer].Type; t != F32 && s.How != Set {
+		return fmt.Errorf("what it adds up would be rounded to %s each time", t)
 	}
 	if k := v.plan.Buffers[s.Buffer].Kind; k == Input || k == Setting || k == Constant {
 		return fmt.Errorf("it is a buffer of kind %s, which no kernel writes", k)

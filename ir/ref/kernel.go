@@ -220,7 +220,10 @@ func (c *kernelCompiler) where(s *kernel.Where) action {
 
 func (c *kernelCompiler) store(s *kernel.Store) action {
 	at, value := c.element(s.Buffer, s.Index), c.value(s.Value)
-	buffer := s.Buffer
+	buffer, typ := s.Buffer, c.plan.Buffers[s.Buffer].Type
+	if typ != kernel.F32 {
+		return func(f *frame) { v := value(f); f.buffers[buffer][at(f)] = typ.Round(v) }
+	}
 	switch s.How {
 	case kernel.Sum:
 		return func(f *frame) { v := value(f); f.buffers[buffer][at(f)] += v }

@@ -8,7 +8,7 @@ import (
 	"bnetc/ir/kernel"
 )
 
-// A Machine runs a plan as a backend's machine does, in float64 inside. What Write is given and Read gives is float32; Write64 and Read64
+// A Machine runs a plan as a backend's machine does, in float64 inside; where a buffer's elements have 16 bits, what is stored is rounded to them. What Write is given and Read gives is float32; Write64 and Read64
 // keep all bits. Each temporary has memory of its own, and is full of NaN when a list begins: what reads it before it is written,
 // or relies on an earlier list, shows.
 type Machine struct {

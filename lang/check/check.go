@@ -34,7 +34,7 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	if network != nil {
 		c.network(network)
 	}
-	c.p.Train = Train{Batch: 128, Epochs: 10, Seed: 1}
+	c.p.Train = Train{Batch: 128, Epochs: 10, Seed: 1, Precision: c.opts.Precisions[0]}
 	if train != nil {
 		c.train(train)
 	}

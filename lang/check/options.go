@@ -16,6 +16,7 @@ type Options struct {
 	Functions  []FunctionInfo  // the nonlinearities there are
 	Optimizers []OptimizerInfo // the optimizers there are
 	Decays     []string        // the learning-rate schedules there are
+	Precisions []string        // the precisions there are, the default first
 	Set        []string        // PATH=VALUE of --set
 }
 

@@ -265,7 +265,9 @@ type Train struct {
 	Strict   bool
 	LogEvery int // metrics rows of kind "step" every so many steps; 0: none
 	Steps    []DataStep
-	Span     diag.Span
+	// Precision is how values are stored that travel between kernels: a name of Options.Precisions.
+	Precision string
+	Span      diag.Span
 }
 
 // A DataStep is flip, crop(4), normalize(mean, std), in the order of the program.

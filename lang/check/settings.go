@@ -94,7 +94,7 @@ func whole(text string) (uint64, bool) {
 }
 
 // trainWords are all settings of training.
-var trainWords = []string{"batch", "epochs", "seed", "log_every", "keep_last", "strict", "target", "augment"}
+var trainWords = []string{"batch", "epochs", "seed", "log_every", "keep_last", "strict", "target", "augment", "precision"}
 
 func (c *checker) setting(s *lang.Setting) {
 	word := s.Word.Text
@@ -133,6 +133,17 @@ func (c *checker) setting(s *lang.Setting) {
 		c.p.TargetIsInput = true
 	case "augment":
 		c.steps(s)
+	case "precision":
+		if len(s.Values) != 1 || s.Values[0].Word == "" {
+			c.list.Error(diag.BadSetting, s.Span, "`precision` is one of "+strings.Join(c.opts.Precisions, ", ")).Hint("precision " + c.opts.Precisions[0])
+			return
+		}
+		v := s.Values[0]
+		if !slices.Contains(c.opts.Precisions, v.Word) {
+			c.unknown(diag.UnknownName, lang.Name{Text: v.Word, Span: v.Span}, "no precision is named "+quote(v.Word), c.opts.Precisions, "precisions")
+			return
+		}
+		c.p.Train.Precision = v.Word
 	default:
 		c.unknown(diag.UnknownName, s.Word, "no setting of training is named "+quote(word), trainWords, "settings")
 	}
@@ -207,6 +218,12 @@ func (c *checker) setTrain() {
 			}
 			*f.of(&c.p.Train) = on
 		}
+	}
+	if v, ok := c.set.take("train.precision"); ok {
+		if !slices.Contains(c.opts.Precisions, v) {
+			c.badSet("train.precision", v, strings.Join(c.opts.Precisions, ", "))
+		}
+		c.p.Train.Precision = v
 	}
 	if v, ok := c.set.take("train.target"); ok {
 		if v != "input" && v != "label" {

@@ -179,6 +179,7 @@ func (p *Program) trainSource() *lang.Train {
 	if p.TargetIsInput {
 		set("target", &lang.Value{Literal: lang.Literal{Word: "input"}})
 	}
+	set("precision", &lang.Value{Literal: lang.Literal{Word: t.Precision}})
 	var steps []*lang.Value
 	for _, s := range t.Steps {
 		v := &lang.Value{Literal: lang.Literal{Word: s.Name}}

@@ -1,0 +1,65 @@
+package compiler
+
+import (
+	"fmt"
+	"slices"
+
+	"bnetc/ir/kernel"
+)
+
+// narrow stores what travels between kernels in the 16 bits of the program's precision, so that half as many bytes move and are kept; every kernel still
+// computes in float32.
+//
+//	buffer h1 temp [8, 256, 16]        →   buffer h1 temp bf16 [8, 256, 16]
+//	buffer l2.s20.sum temp [8, 64, 16]     the same: the kernel that writes it reads it again, to add to it
+//	buffer loss temp [8, 1, 16]            the same: one number a sample, a loss or a norm, saves nothing
+//
+// Parameters, optimizer states and running sums stay as they are: steps of learning are smaller than what 16 bits can tell apart.
+func narrow(p *kernel.Plan, t *Target) []Remark {
+	if t.storage == kernel.F32 {
+		return nil
+	}
+	travels := make([]bool, len(p.Buffers))
+	writers := make([][]int, len(p.Buffers))
+	for k := range p.Kernels {
+		_, writes := p.Kernels[k].Buffers()
+		for _, b := range writes {
+			writers[b] = append(writers[b], k)
+		}
+	}
+	for k := range p.Kernels {
+		reads, _ := p.Kernels[k].Buffers()
+		for _, b := range reads {
+			travels[b] = travels[b] || slices.ContainsFunc(writers[b], func(w int) bool { return w != k })
+		}
+	}
+	narrowed, temps, saved := 0, 0, 0
+	for i := range p.Buffers {
+		b := &p.Buffers[i]
+		if b.Kind != kernel.Temp {
+			continue
+		}
+		temps++
+		if before := b.Floats(); travels[i] && !perSample(b) {
+			b.Type = t.storage
+			narrowed++
+			saved += before - b.Floats()
+		}
+	}
+	for _, k := range p.Kernels {
+		k.Bytes = moved(p, k.Body)
+	}
+	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d of %d buffers in %s, which takes %s less", narrowed, temps, t.storage, BytesText(4*int64(saved)))}}
+}
+
+// perSample tells whether a buffer holds one number for each sample, in lanes.
+func perSample(b *kernel.Buffer) bool { return len(b.Shape) == 3 && b.Shape[1] == 1 }
+
+// storage is the type of a precision's name, which the checker has found among Tables.
+func storage(precision string) kernel.Type {
+	i := slices.IndexFunc(kernel.Types, func(t kernel.Type) bool { return t.String() == precision })
+	if i < 0 {
+		panic("bug: no precision " + precision)
+	}
+	return kernel.Types[i]
+}
