@@ -145,7 +145,7 @@ func normal(r *rand.Rand, n int) []float64 {
 func compileRoles(t *testing.T, r *ir.Relation, batch int, target Target) *kernel.Plan {
 	t.Helper()
 	c := &Compilation{Tensor: threeRoles(r, batch)}
-	if err := c.finish(&target); err != nil {
+	if err := c.finish(&target, kernel.F32); err != nil {
 		t.Fatal(err)
 	}
 	return c.Plan
@@ -174,7 +174,7 @@ func backends() []backend.Backend { return []backend.Backend{&cpu.Backend{Thread
 func onCPU(t *testing.T, p *tensor.Program, write map[string][]float32, read ...string) [][]float32 {
 	t.Helper()
 	c := &Compilation{Tensor: p}
-	require.NoError(t, c.finish(&targets[1]))
+	require.NoError(t, c.finish(&targets[1], kernel.F32))
 	m, err := (&cpu.Backend{Threads: 2}).Build(t.Context(), c.Plan)
 	require.NoError(t, err)
 	defer m.Close()

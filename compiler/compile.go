@@ -55,13 +55,12 @@ type Stage struct{ Name, Text string }
 // Compile compiles a checked program for a batch size and a target. An error is a bug of the compiler, since the checker has let the
 // program through; it names the pass and carries the program's text.
 func Compile(p *check.Program, batch int, t Target) (*Compilation, error) {
-	t.storage = storage(p.Train.Precision)
 	c := &Compilation{Source: p, Tensor: lower(p, batch)}
-	return c, c.finish(&t)
+	return c, c.finish(&t, storage(p.Train.Precision))
 }
 
-// finish takes a lowered program through both tables of passes.
-func (c *Compilation) finish(t *Target) error {
+// finish takes a lowered program through both tables of passes, to kernels of a precision.
+func (c *Compilation) finish(t *Target, precision kernel.Type) error {
 	if err := verify("lower", c.Tensor); err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func (c *Compilation) finish(t *Target) error {
 	if err != nil {
 		return err
 	}
-	c.Plan = plan
+	c.Plan, plan.Precision = plan, precision
 	c.note("build", remarks) // a plan verifies once the order pass has given its steps their levels
 	return run(c, kernelPasses, plan, t)
 }

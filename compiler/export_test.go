@@ -19,9 +19,8 @@ func PassNames() (names []string) {
 	return names
 }
 
-// RunPass runs one pass of either table on a program's text; what comes out has been verified. The program asks for bf16.
+// RunPass runs one pass of either table on a program's text; what comes out has been verified.
 func RunPass(name, text string, t Target) (after string, remarks []Remark, err error) {
-	t.storage = kernel.BF16
 	if i := slices.IndexFunc(tensorPasses, func(p pass[*tensor.Program]) bool { return p.name == name }); i >= 0 {
 		return runText(tensorPasses[i], text, tensor.Parse, &t)
 	}

@@ -205,9 +205,19 @@ func TestPassesPreserve(t *testing.T) {
 					sameParams(t, want, drawn.onTensors(t, program), 1e-10, "after "+stage.Name)
 				}
 			}
+			c.Plan = inFull(t, c)
 			sameParams(t, drawn.onKernels(t, c), want, 1e-10, "as kernels")
 		})
 	}
+}
+
+// inFull is a compilation's plan before anything in it is stored in fewer bits than the reference executor computes with.
+func inFull(t *testing.T, c *compiler.Compilation) *kernel.Plan {
+	t.Helper()
+	i := slices.IndexFunc(c.Stages, func(s compiler.Stage) bool { return s.Name == "narrow" })
+	p, err := kernel.Parse(c.Stages[i-1].Text)
+	require.NoError(t, err)
+	return p
 }
 
 // holdLevels compiles the program that bytes make, if the language takes it, and holds its kernels against its equations.

@@ -7,7 +7,7 @@ import (
 	"bnetc/ir/kernel"
 )
 
-// narrow stores what travels between kernels in the 16 bits of the program's precision, so that half as many bytes move and are kept; every kernel still
+// narrow stores what travels between kernels in the 16 bits of the plan's precision, so that half as many bytes move and are kept; every kernel still
 // computes in float32.
 //
 //	buffer h1 temp [8, 256, 16]        →   buffer h1 temp bf16 [8, 256, 16]
@@ -15,8 +15,8 @@ import (
 //	buffer loss temp [8, 1, 16]            the same: one number a sample, a loss or a norm, saves nothing
 //
 // Parameters, optimizer states and running sums stay as they are: steps of learning are smaller than what 16 bits can tell apart.
-func narrow(p *kernel.Plan, t *Target) []Remark {
-	if t.storage == kernel.F32 {
+func narrow(p *kernel.Plan, _ *Target) []Remark {
+	if p.Precision == kernel.F32 {
 		return nil
 	}
 	travels := make([]bool, len(p.Buffers))
@@ -41,7 +41,7 @@ func narrow(p *kernel.Plan, t *Target) []Remark {
 		}
 		temps++
 		if before := b.Floats(); travels[i] && !perSample(b) {
-			b.Type = t.storage
+			b.Type = p.Precision
 			narrowed++
 			saved += before - b.Floats()
 		}
@@ -49,7 +49,7 @@ func narrow(p *kernel.Plan, t *Target) []Remark {
 	for _, k := range p.Kernels {
 		k.Bytes = moved(p, k.Body)
 	}
-	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d of %d buffers in %s, which takes %s less", narrowed, temps, t.storage, BytesText(4*int64(saved)))}}
+	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d of %d buffers in %s, which takes %s less", narrowed, temps, p.Precision, BytesText(4*int64(saved)))}}
 }
 
 // perSample tells whether a buffer holds one number for each sample, in lanes.

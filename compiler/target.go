@@ -19,8 +19,6 @@ type Target struct {
 	Fours bool
 	// Strided says that lanes may load fours from anywhere at that cost: gradients then read activities as they lie, and nothing is packed for them.
 	Strided bool
-
-	storage kernel.Type // what the program wants of values between kernels: its precision
 }
 
 // Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,

@@ -6,12 +6,13 @@ import "bnetc/ir"
 
 // A Plan is everything a machine needs to run a program.
 type Plan struct {
-	Name     string
-	Batch    int
-	Buffers  []Buffer
-	Settings []string // names of the scalars in the buffer of kind Setting, in its order
-	Kernels  []*Kernel
-	Lists    []List // "step" or "step inverse" and "step forward"; "evaluate"
+	Name      string
+	Batch     int
+	Precision Type // that the program asks for, of what travels between kernels
+	Buffers   []Buffer
+	Settings  []string // names of the scalars in the buffer of kind Setting, in its order
+	Kernels   []*Kernel
+	Lists     []List // "step" or "step inverse" and "step forward"; "evaluate"
 }
 
 // A List is the kernels that one call of Machine.Run executes.

@@ -12,7 +12,7 @@ import (
 )
 
 // everything has each statement, mark, kind of buffer, operand and attribute. It is canonical.
-const everything = `plan everything batch 6
+const everything = `plan everything batch 6 precision f16
 settings seed0 seed1 seed2 seed3 step0 step1 noise forward.lr
 
 buffer settings setting [8]
@@ -169,6 +169,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"buffer l1.W.m state", "buffer l1.W.m state f16", "buffer l1.W.m of kind state is f16: the host reads and writes float32"},
 		{`store "a b"[nb, i, lane] = 0`, `store "a b"[nb, i, lane] += 1`, "what it adds up would be rounded to bf16 each time"},
 		{"temp bf16", "temp bf8", "the end of the line"},
+		{"precision f16", "precision f8", "the end of the line"},
 		{"at 64", "at 60", "buffer a b stands at 60"},
 		{"batch 6", "batch 0", "a batch of 0"},
 		{"  1: learn_l1.W sums", "  1: learn_l1.W\n  0: sums", "level 0 of sums stands behind level 1"},

@@ -60,6 +60,9 @@ func (p *planParser) section() error {
 		p.plan.Name = l.name()
 		l.expect("batch")
 		p.plan.Batch = l.integer()
+		if l.accept("precision") {
+			l.typ(&p.plan.Precision)
+		}
 	case "settings":
 		for l.more() {
 			p.plan.Settings = append(p.plan.Settings, l.name())
@@ -194,13 +197,18 @@ func (l *lineParser) shape() []int {
 	return shape
 }
 
-func (l *lineParser) buffer() Buffer {
-	b := Buffer{Name: l.name(), Kind: BufferKind(l.keyword(kindWords, "a kind of buffer"))}
+// typ reads the word of a type, if it is next.
+func (l *lineParser) typ(into *Type) {
 	for _, t := range Types {
 		if l.accept(t.String()) {
-			b.Type = t
+			*into = t
 		}
 	}
+}
+
+func (l *lineParser) buffer() Buffer {
+	b := Buffer{Name: l.name(), Kind: BufferKind(l.keyword(kindWords, "a kind of buffer"))}
+	l.typ(&b.Type)
 	if l.Next() == '[' {
 		b.Shape = l.shape()
 	}

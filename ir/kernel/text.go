@@ -10,7 +10,7 @@ import (
 // String writes the plan as text, which Parse reads back; equal plans give equal texts. The values are written canonical
 // (Value.Canonical), so a plan comes back with its values canonical, and otherwise as it is.
 //
-//	plan small batch 4
+//	plan small batch 4 precision bf16
 //	settings seed0 forward.lr
 //
 //	buffer x input [4, 3]
@@ -30,7 +30,11 @@ import (
 //	  0: f_l1
 func (p *Plan) String() string {
 	w := &planWriter{plan: p}
-	w.line("plan %s batch %d", nameText(p.Name), p.Batch)
+	head := fmt.Sprintf("plan %s batch %d", nameText(p.Name), p.Batch)
+	if p.Precision != F32 {
+		head += " precision " + p.Precision.String()
+	}
+	w.line("%s", head)
 	if len(p.Settings) > 0 {
 		w.line("settings%s", words(p.Settings, " "))
 	}

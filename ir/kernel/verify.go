@@ -35,6 +35,9 @@ func (p *Plan) verifyBuffers() error {
 	if p.Batch < 1 {
 		return fmt.Errorf("a batch of %d", p.Batch)
 	}
+	if int(p.Precision) >= len(formats) {
+		return fmt.Errorf("it is in no known precision")
+	}
 	names, settings := map[string]bool{}, -1
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
