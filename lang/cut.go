@@ -2,6 +2,8 @@ package lang
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2/lexer"
 
@@ -37,7 +39,10 @@ func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []
 			l.Error(diag.UnclosedString, at, "this text is not closed on its line").Hint("end it with \"")
 			bad = append(bad, at)
 		case t.Type == symbol["Unknown"]:
-			l.Error(diag.UnexpectedCharacter, at, "the language has no character "+quoted(t.Value))
+			d := l.Error(diag.UnexpectedCharacter, at, "the language has no character "+quoted(t.Value))
+			if r, _ := utf8.DecodeRuneInString(t.Value); unicode.IsLetter(r) {
+				d.Hint("names are made of the letters a to z, capital or not, digits and _")
+			}
 			bad = append(bad, at)
 		default:
 			code = append(code, t)

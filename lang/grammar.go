@@ -15,7 +15,7 @@ var tokens = lexer.MustSimple([]lexer.SimpleRule{
 	{Name: "Number", Pattern: `(\d+(\.\d+)?|\.\d+)([eE][-+]?\d+)?`},
 	{Name: "Ident", Pattern: `[a-zA-Z_][a-zA-Z0-9_]*`},
 	{Name: "Punct", Pattern: `->|\.\.|[-+*/^|()\[\]{},=]`},
-	{Name: "Space", Pattern: `[ \t\r\n]+`},
+	{Name: "Space", Pattern: `[ \t\r\n\x{feff}]+`},
 	{Name: "Unknown", Pattern: `.`},
 })
 

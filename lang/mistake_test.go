@@ -26,6 +26,22 @@ func TestSyntax(t *testing.T) {
 	golden.Check(t, file, "diagnostics", b.String())
 }
 
+// TestMark: the byte order mark of some editors is no mistake, and not kept; a file in another encoding is one mistake.
+func TestMark(t *testing.T) {
+	var l diag.List
+	text, ok := Format(&diag.File{Name: "f", Text: "\ufeffmeasure a = |h[1]|^2\r\n"}, &l)
+	require.True(t, ok, l.String())
+	require.Equal(t, "measure a = |h[1]|^2\n", text)
+	for _, text := range []string{"\xff\xfem\x00e\x00", "m\x00e\x00", "# na\xefve\nmeasure a = |h[1]|^2\n"} {
+		var l diag.List
+		require.True(t, Parse(&diag.File{Name: "f", Text: text}, &l).Broken)
+		require.Len(t, l.Items(), 1)
+		require.Equal(t, diag.NotText, l.Items()[0].Code())
+	}
+	require.Empty(t, Parse(&diag.File{Name: "f", Text: "# \ufffd\n"}, &l).Blocks)
+	require.Zero(t, l.Len(), "a character that stands for lost ones is one")
+}
+
 // TestRecovery: what stands around a mistake is read.
 func TestRecovery(t *testing.T) {
 	var l diag.List

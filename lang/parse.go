@@ -4,6 +4,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -16,6 +17,11 @@ import (
 func Parse(src *diag.File, l *diag.List) *File {
 	p := &parser{src: src, list: l, file: &File{Source: src}}
 	before := l.Len()
+	if i := notText(src.Text); i >= 0 {
+		l.Error(diag.NotText, diag.Span{File: src, Start: i, End: i}, "this is no text in UTF-8").Hint("save the file as UTF-8")
+		p.file.Broken = true
+		return p.file
+	}
 	p.code, p.file.Comments, p.bad = lexed(src, l)
 	for _, b := range p.cutBlocks() {
 		if block := p.block(b); block != nil {
@@ -24,6 +30,16 @@ func Parse(src *diag.File, l *diag.List) *File {
 	}
 	p.file.Broken = l.Len() > before
 	return p.file
+}
+
+// notText is where something begins that is no text in UTF-8; -1 where nothing does.
+func notText(text string) int {
+	for i, r := range text {
+		if r == 0 || r == utf8.RuneError && !strings.HasPrefix(text[i:], string(r)) {
+			return i
+		}
+	}
+	return -1
 }
 
 type parser struct {

@@ -65,11 +65,17 @@ func run(args []string) int {
 	if err != nil {
 		return status(usage{err.Error() + "; bnetc --help lists the commands, bnetc COMMAND --help its flags"})
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	defer stop()
-	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.BindToProvider(interruptible); err != nil {
+		panic("bug: " + err.Error())
+	}
 	return status(k.Run())
+}
+
+// interruptible is what a command takes that has something to finish when a signal comes. A second one, or any where no command took it, ends the process at once.
+func interruptible() (context.Context, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, nil
 }
 
 // status prints an error and gives the exit status that belongs to it.

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -20,6 +21,9 @@ var starter string
 
 func (c *newCmd) Run() error {
 	path := strings.TrimSuffix(c.Name, ".bnet") + ".bnet"
+	if filepath.Base(path) == ".bnet" {
+		return usage{fmt.Sprintf("%q names no program; bnetc new mynet writes mynet.bnet", c.Name)}
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if os.IsExist(err) {
 		return fmt.Errorf("%s exists already; choose another name", path)

@@ -8,6 +8,8 @@ type Code string
 const (
 	// UnexpectedCharacter is a character that the language does not have.
 	UnexpectedCharacter Code = "unexpected-character"
+	// NotText is a file that holds something else than text in UTF-8. The byte order mark that some editors begin it with is no mistake.
+	NotText Code = "not-text"
 	// UnclosedString is a text in quotes that does not end on its line.
 	UnclosedString Code = "unclosed-string"
 	// Syntax is a place from which a declaration, a statement or a setting cannot be read on. The others of the file are read all the same.

@@ -11,6 +11,8 @@ import (
 type File struct {
 	Name string
 	Text string
+
+	lines []int // where they begin, once somebody asked
 }
 
 // A Span is a range of bytes of a file.
@@ -98,17 +100,25 @@ func (l *List) Warn(code Code, at Span, message string) *Diagnostic {
 
 // Items are the diagnostics by file, in the order in which files were first named, then by position; of equal ones at one place the first.
 func (l *List) Items() []*Diagnostic {
+	type kind struct {
+		code    Code
+		at      Span
+		message string // where there is no place
+	}
 	var out []*Diagnostic
-	files := map[*File]int{}
+	files, seen := map[*File]int{}, map[kind]bool{}
 	for _, d := range l.items {
 		if _, ok := files[d.at.Span.File]; !ok {
 			files[d.at.Span.File] = len(files)
 		}
-		if !slices.ContainsFunc(out, func(o *Diagnostic) bool {
-			return o.code == d.code && o.at.Span == d.at.Span && (o.at.Span.File != nil || o.message == d.message)
-		}) {
+		k := kind{code: d.code, at: d.at.Span}
+		if k.at.File == nil {
+			k.message = d.message
+		}
+		if !seen[k] {
 			out = append(out, d)
 		}
+		seen[k] = true
 	}
 	slices.SortStableFunc(out, func(a, b *Diagnostic) int {
 		x, y := a.at.Span, b.at.Span

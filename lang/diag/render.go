@@ -5,24 +5,87 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
+
+// starts is where the lines begin.
+func (f *File) starts() []int {
+	if f.lines == nil {
+		f.lines = []int{0}
+		for i := range len(f.Text) {
+			if f.Text[i] == '\n' {
+				f.lines = append(f.lines, i+1)
+			}
+		}
+	}
+	return f.lines
+}
 
 // Position is the 1-based line and column (in characters) of a byte of the file.
 func (f *File) Position(offset int) (line, column int) {
 	offset = min(max(offset, 0), len(f.Text))
-	before := f.Text[:offset]
-	start := strings.LastIndexByte(before, '\n') + 1
-	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
+	line, found := slices.BinarySearch(f.starts(), offset)
+	if found {
+		line++
+	}
+	return line, utf8.RuneCountInString(f.Text[f.starts()[line-1]:offset]) + 1
 }
 
 // Line is the text of a 1-based line, without its end.
 func (f *File) Line(n int) string {
-	lines := strings.Split(f.Text, "\n")
-	if n < 1 || n > len(lines) {
+	starts := f.starts()
+	if n < 1 || n > len(starts) {
 		return ""
 	}
-	return strings.TrimRight(lines[n-1], "\r")
+	text := f.Text[starts[n-1]:]
+	if n < len(starts) {
+		text = f.Text[starts[n-1] : starts[n]-1]
+	}
+	return strings.TrimRight(text, "\r")
+}
+
+// wide is how much of a line is shown, and of a word that somebody wrote.
+const wide = 200
+
+// shown is what a line looks like on a screen, and which of its columns the given one is there: a long line is cut around it, and what no
+// terminal should be sent is shown as what it is not.
+func (f *File) shown(line, column int) ([]rune, int) {
+	text := []rune(printable(f.Line(line)))
+	if len(text) <= wide {
+		return text, column
+	}
+	from := max(0, min(column-1-wide/4, len(text)-wide))
+	cut := slices.Clone(text[from : from+wide])
+	if from > 0 {
+		cut[0] = '…'
+	}
+	if from+wide < len(text) {
+		cut[wide-1] = '…'
+	}
+	return cut, column - from
+}
+
+// printable has other characters in the place of those that would move the cursor, change colours, or show nothing.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || unicode.IsPrint(r):
+			return r
+		case r == '\ufeff' || unicode.IsSpace(r):
+			return ' '
+		}
+		return utf8.RuneError
+	}, text)
+}
+
+// brief is one line of a message, which may quote what somebody wrote.
+func brief(text string) string {
+	text = printable(text)
+	if r := []rune(text); len(r) > 2*wide {
+		text = string(r[:wide]) + " … " + string(r[len(r)-wide/4:])
+	}
+	return text
 }
 
 // Text is the source that a span covers.
@@ -53,13 +116,20 @@ func (s Span) String() string {
 	return fmt.Sprintf("%s:%d:%d", s.File.Name, line, column)
 }
 
-// Render prints every diagnostic in order, with an empty line between them.
+// most is how many diagnostics are shown to people: nobody mends more at a time, and a file that is no program has one for every word.
+const most = 100
+
+// Render prints the diagnostics in order, with an empty line between them.
 func (l *List) Render(w io.Writer) {
-	for i, d := range l.Items() {
+	items := l.Items()
+	for i, d := range items[:min(most, len(items))] {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
 		io.WriteString(w, d.Render())
+	}
+	if n := len(items) - most; n > 0 {
+		fmt.Fprintf(w, "\nand %d more\n", n)
 	}
 }
 
@@ -74,9 +144,9 @@ func (l *List) String() string {
 func (d *Diagnostic) Render() string {
 	var b strings.Builder
 	if d.at.Span.File == nil {
-		fmt.Fprintf(&b, "%s[%s]: %s\n", d.severity, d.code, d.message)
+		fmt.Fprintf(&b, "%s[%s]: %s\n", d.severity, d.code, brief(d.message))
 	} else {
-		fmt.Fprintf(&b, "%s: %s[%s]: %s\n", d.at.Span, d.severity, d.code, d.message)
+		fmt.Fprintf(&b, "%s: %s[%s]: %s\n", d.at.Span, d.severity, d.code, brief(d.message))
 		d.source(&b)
 	}
 	field := func(name, text string) {
@@ -90,7 +160,7 @@ func (d *Diagnostic) Render() string {
 		}
 	}
 	field("expected", d.expected)
-	field("found", d.found)
+	field("found", brief(d.found))
 	field("hint", d.hint)
 	return b.String()
 }
@@ -134,22 +204,22 @@ func (d *Diagnostic) source(b *strings.Builder) {
 		slices.SortStableFunc(list, func(a, b mark) int { return a.Span.Start - b.Span.Start })
 		last := 0
 		for _, m := range list {
-			if m.line != last {
+			_, column := f.Position(m.Span.Start)
+			text, column := f.shown(m.line, column)
+			if m.line != last || len(text) == wide {
 				if last > 0 && m.line > last+1 {
 					fmt.Fprintf(b, "  %s ·\n", pad)
 				}
-				fmt.Fprintf(b, "  %*d │ %s\n", width, m.line, f.Line(m.line))
+				fmt.Fprintf(b, "  %*d │ %s\n", width, m.line, string(text))
 				last = m.line
 			}
-			fmt.Fprintf(b, "  %s │ %s\n", pad, underline(f, m.Label, m.main))
+			fmt.Fprintf(b, "  %s │ %s\n", pad, underline(text, column, m.Label, m.main))
 		}
 	}
 }
 
-// underline is the row under a source line: carets for the mistake, a rule for what it contradicts.
-func underline(f *File, l Label, main bool) string {
-	line, column := f.Position(l.Span.Start)
-	text := []rune(f.Line(line))
+// underline is the row under a source line, as shown: carets for the mistake, a rule for what it contradicts.
+func underline(text []rune, column int, l Label, main bool) string {
 	var b strings.Builder
 	for i := 0; i < column-1; i++ {
 		if i < len(text) && text[i] == '\t' {
@@ -175,6 +245,9 @@ func underline(f *File, l Label, main bool) string {
 func Nearest(word string, candidates []string) string {
 	best, at := "", len(word)/3+1
 	for _, c := range candidates {
+		if max(len(c)-len(word), len(word)-len(c)) > at {
+			continue // so many letters are to be put in, or left out
+		}
 		if d := distance(word, c); d < at || d == at && best == "" && d <= len(word)/3 {
 			best, at = c, d
 		}

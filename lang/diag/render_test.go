@@ -2,6 +2,8 @@ package diag
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +47,35 @@ net.bnet:4:5: warning[never-trained]: at the end of the text
 error[bad-set]: of no file
 `, l.String())
 	require.True(t, l.HasErrors())
+}
+
+// TestScreen: what a terminal should not be sent is not; a long line is cut around each place in it; nobody gets more than they can read.
+func TestScreen(t *testing.T) {
+	f := &File{Name: "f.bnet", Text: strings.Repeat("a", 1000) + "!" + strings.Repeat("b", 1000) + "?\n\x1b[31mred\x00\n"}
+	var l List
+	l.Error(Syntax, at(f, "!"), "in the middle of "+f.Text).Also(at(f, "?"), "at the end").Found(f.Text)
+	l.Error(Syntax, at(f, "red"), "in red")
+	text := l.String()
+	require.NotContains(t, text, "\x1b")
+	require.NotContains(t, text, "\x00")
+	for line := range strings.Lines(text) {
+		require.Less(t, len([]rune(line)), 400, line)
+	}
+	lines := strings.Split(text, "\n")
+	for i, sign := range []string{"!", "?"} {
+		shown, marked := []rune(lines[1+2*i]), []rune(lines[2+2*i])
+		column := slices.Index(shown, []rune(sign)[0])
+		require.Contains(t, []string{"^", "─"}, string(marked[column]), "%s\n%s", string(shown), string(marked))
+		require.NotContains(t, strings.TrimSpace(string(marked[4:column])), "^")
+	}
+	require.Contains(t, text, "2 │ �[31mred�\n    │      ^^^")
+
+	for i := range 3 * most {
+		l.Error(BadSet, Span{}, fmt.Sprint("mistake ", i))
+	}
+	text = l.String()
+	require.Equal(t, most, strings.Count(text, "error["))
+	require.Contains(t, text, fmt.Sprintf("and %d more\n", 2*most+2))
 }
 
 // TestOrder: by file, then by place, whatever came first; the same code at one place once.
