@@ -152,7 +152,9 @@ func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (
 		body = []kernel.Stmt{&kernel.Loop{Var: unit + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: body}}
 		from = plus(from, v(unit+".in"), 1)
 	}
-	return loops, replaceVar(replaceVar(inGuards(nil, p.walk.guards, p.walkVectors(body)), unit, from), unit+firstOfTile, whole)
+	body = inGuards(nil, p.walk.guards, p.walkVectors(body))
+	body = replaceVar(replaceVar(body, unit+firstOfTile, whole), unit+inNextTile, plus(from, at(part.size), 1))
+	return loops, replaceVar(body, unit, from)
 }
 
 // walkVectors walks the blocks that a worker takes at once, where a register tile does not hold them all.
@@ -205,10 +207,46 @@ func (p *product) sum(e *element) []kernel.Stmt {
 				together, done[m] = append(together, m), true
 			}
 		}
-		body = append(body, inGuards(p.sources[i].reduce, p.sources[i].guards, p.add(e, together))...)
+		reduce, adds := p.sources[i].reduce, p.add(e, together)
+		if step := p.stepToNext(n); step > 0 {
+			reduce, adds = p.fetchNextTile(n, step, adds)
+		}
+		body = append(body, inGuards(reduce, p.sources[i].guards, adds)...)
 	}
 	return body
 }
+
+// stepToNext is how many terms of a sum lie between two requests for the weights of the next register tile, at most a line of them; 0: none are made.
+// They pay where another worker has written weights that this one reads in a few register tiles: a line that lies in another core's own cache takes
+// several times as long to come as one from the cache that they share, and no prefetcher follows a tile's rows, several of which share a page.
+func (p *product) stepToNext(n *tensor.Node) int {
+	s := p.sources[slices.Index(p.products, n)]
+	if p.target.L2 == 0 || p.target.Workers < 2 || !p.byBatch || len(p.walk.loops) != 1 || len(s.reduce) != 1 || len(s.guards) > 0 ||
+		n.Args[0].Op != tensor.Param || n.Args[0].Param.Kind != tensor.Weight || coefficient(s.weight, s.reduce[0].Var) != 1 {
+		return 0
+	}
+	for step := line / 4; step >= line/8; step-- {
+		if s.reduce[0].Extent%step == 0 {
+			return step
+		}
+	}
+	return 0
+}
+
+// fetchNextTile cuts a sum into steps, before each of which memory is asked for what the next register tile will read there.
+func (p *product) fetchNextTile(n *tensor.Node, step int, adds []kernel.Stmt) (outer []kernel.Loop, body []kernel.Stmt) {
+	s := p.sources[slices.Index(p.products, n)]
+	inner, unit := s.reduce[0], p.walk.loops[p.walk.tile].Var
+	steps := kernel.Loop{Var: inner.Var + ".step", Extent: inner.Extent / step}
+	inner.Extent = step
+	next := substitute(substitute(s.weight, unit, v(unit+inNextTile)), inner.Var, at(0, kernel.Term{Var: steps.Var, Coef: step}))
+	ask := &kernel.Prefetch{Buffer: p.param(n.Args[0]), Index: []kernel.Index{next}}
+	adds = replaceVar(adds, inner.Var, plus(v(inner.Var), v(steps.Var), step))
+	return []kernel.Loop{steps}, append([]kernel.Stmt{ask}, nest([]kernel.Loop{inner}, adds)...)
+}
+
+// inNextTile ends the name of the variable that stands for a unit's place in the next register tile, until the tile is placed.
+const inNextTile = ".next"
 
 // firstOfTile ends the name of the variable that stands for a register tile's first unit, until the tile is placed.
 const firstOfTile = ".first"

@@ -44,3 +44,22 @@ func TestSlabs(t *testing.T) {
 		}
 	}
 }
+
+// Workers that share the batch ask, while one register tile is computed, for the weights of the next, a line at a time where a line divides the sum; a worker
+// alone, whose weights nobody else writes, does not.
+func TestFetchNextTile(t *testing.T) {
+	p := programs.Program{Name: "n", Text: "network n {\n  input 80\n  layer l1 = all -> 40, tanh\n  layer l2 = all -> 22, tanh\n  output y = all -> 10, softmax\n}\n" +
+		"learn bp { forward adam(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 64 }\n"}
+	target := compiler.Target{Name: "shared", Vector: 16, Registers: 32, Cache: 4 << 20, L2: 1 << 20, Workers: 2, BatchLocal: true}
+	shared, err := p.Compile(target)
+	require.NoError(t, err)
+	text := shared.Plan.String()
+	require.Contains(t, text, "prefetch l1.W[800*c.tile+80*c.in+16*i.step+800]")
+	require.Contains(t, text, "prefetch l2.W[440*c.tile+40*c.in+10*i.step+440]")
+	target.Workers = 1
+	alone, err := p.Compile(target)
+	require.NoError(t, err)
+	require.NotContains(t, alone.Plan.String(), "prefetch")
+	trial := newTrial(shared.Tensor, programs.Settings(shared.Source, 1), 1)
+	sameParams(t, trial.onKernels(t, shared), trial.onKernels(t, alone), 1e-9, "asking for the next tile")
+}

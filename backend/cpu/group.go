@@ -108,7 +108,7 @@ func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
 	case *kernel.Prefetch:
 		if p := pointer(g.element(s.Buffer, s.Index, in)); !g.fetched[p] {
 			g.fetched[p] = true
-			g.line("__builtin_prefetch(%s);", p)
+			g.line("__builtin_prefetch(%s, 0, 2);", p)
 		}
 	}
 }
