@@ -13,26 +13,29 @@ import (
 type view uint8
 
 const (
-	ones   view = iota // a storage buffer of floats
+	ones   view = iota // a storage buffer of elements
 	fours              // a storage buffer of vectors of four
-	texels             // a uniform texel buffer of four floats a texel
+	texels             // a uniform texel buffer of four elements a texel
 )
 
 // A resource is a reach through a view: a variable of the module.
 type resource struct {
-	reach int
-	view  view
+	reach  int
+	view   view
+	halves bool // elements have 16 bits
 }
 
-// variable declares a resource when it is first used: what a shader does not use, the host need not bind. The two views of a storage buffer share a binding.
+// halves tells whether a buffer's elements have 16 bits.
+func (w *lowering) halves(buffer int) bool { return w.plan.Buffers[buffer].Type != kernel.F32 }
+
+// variable declares a resource when it is first used: what a shader does not use, the host need not bind. The views of a storage buffer share a binding.
 func (w *lowering) variable(r resource) spirv.ID {
 	if v, ok := w.variables[r]; ok {
 		return v
 	}
 	reach := w.reaches[r.reach]
-	reach.Texels = r.view == texels
-	if reach.Texels {
-		reach.Written = false
+	if r.view == texels {
+		reach.Texels, reach.Halves, reach.Written = true, r.halves, false
 	}
 	n := slices.Index(w.bindings, reach)
 	if n < 0 {
@@ -40,24 +43,46 @@ func (w *lowering) variable(r resource) spirv.ID {
 		w.bindings = append(w.bindings, reach)
 	}
 	name := w.plan.Buffers[reach.Buffer].Name
-	var v spirv.ID
-	switch r.view {
-	case ones:
-		v = w.m.Storage(name, n, w.m.Float(), reach.Written)
-	case fours:
-		v = w.m.Storage(name, n, w.vec4(), reach.Written)
-	case texels:
-		v = w.m.Texels(name, n)
+	if r.view == texels {
+		w.variables[r] = w.m.Texels(name, n, w.loaded(r.halves))
+		return w.variables[r]
 	}
-	if other, ok := w.variables[resource{r.reach, ones + fours - r.view}]; ok && r.view != texels {
-		w.m.Aliased(v)
-		w.m.Aliased(other)
+	of, stride := w.m.Float(), 4
+	if r.halves {
+		of, stride = w.m.Ushort(), 2
 	}
+	if r.view == fours {
+		of, stride = w.m.Vector(of, 4), 4*stride
+	}
+	v := w.m.Storage(name, n, of, stride, reach.Written)
+	others := w.storage(r.reach)
 	w.variables[r] = v
+	if len(others) > 0 {
+		w.m.Aliased(v)
+	}
+	if len(others) == 1 {
+		w.m.Aliased(others[0])
+	}
 	return v
 }
 
-func (w *lowering) vec4() spirv.ID { return w.m.Vector(w.m.Float(), 4) }
+// storage are the storage buffers that a reach is seen as.
+func (w *lowering) storage(reach int) (list []spirv.ID) {
+	for _, r := range []resource{{reach, ones, false}, {reach, fours, false}, {reach, ones, true}, {reach, fours, true}} {
+		if v, ok := w.variables[r]; ok {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// loaded is the type of what a load gives: a float, or the 16 bits of an element.
+func (w *lowering) loaded(halves bool) spirv.ID {
+	if halves {
+		return w.m.Uint()
+	}
+	return w.m.Float()
+}
 
 // A quad is four neighbouring elements of a buffer that one vector can hold.
 type quad struct {
@@ -143,45 +168,76 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 		version = fmt.Sprint(" version ", w.version[buffer])
 		least = len(w.levels) - 1
 	}
+	typ := w.plan.Buffers[buffer].Type
 	q, first, place, ok := w.quadOf(buffer, at)
-	fetches := w.limits.Texels >= padded(&w.plan.Buffers[buffer])/4 && !w.stored[buffer]
+	fetches := w.limits.Texels >= (w.plan.Buffers[buffer].Elements()+3)/4 && !w.stored[buffer]
 	if ok && (fetches || w.loads[q]&^(1<<place) != 0) {
 		four := w.loadFour(buffer, first, least, version, fetches)
-		return w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID {
-			return b.Extract(w.m.Float(), four, place)
-		})
+		return w.widen(typ, w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID {
+			return b.Extract(w.loaded(w.halves(buffer)), four, place)
+		}))
 	}
 	if x, ok := only(w.windows[buffer], at); ok {
 		at.constant += x.at - x.from
 		id := w.index(at)
-		return w.share(fmt.Sprint("load ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
-			return b.Load(w.m.Float(), w.element(b, x.reach, id))
-		})
+		return w.widen(typ, w.share(fmt.Sprint("load ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
+			return w.loadOne(b, buffer, w.element(b, buffer, x.reach, id))
+		}))
 	}
 	value := &cell{w.float(0)}
-	w.within(w.windows[buffer], w.index(at), []*cell{value}, func(pointer spirv.ID) {
-		value.value = w.top().block.Load(w.m.Float(), pointer)
-		w.depth[value.value] = len(w.levels) - 1
+	w.within(buffer, w.index(at), []*cell{value}, func(pointer spirv.ID) {
+		one := w.loadOne(w.top().block, buffer, pointer)
+		w.depth[one] = len(w.levels) - 1
+		value.value = w.widen(typ, one)
 	})
 	return value.value
 }
 
-// loadFour gives a quad.
+// loadOne loads an element as it is stored.
+func (w *lowering) loadOne(b *spirv.Block, buffer int, pointer spirv.ID) spirv.ID {
+	if w.halves(buffer) {
+		return b.Do(spirv.OpUConvert, w.m.Uint(), b.Load(w.m.Ushort(), pointer))
+	}
+	return b.Load(w.m.Float(), pointer)
+}
+
+// loadFour gives a quad as it is stored.
 func (w *lowering) loadFour(buffer int, first affine, least int, version string, fetches bool) spirv.ID {
 	x := w.windows[buffer][0]
 	first.constant += x.at - x.from
 	id := w.index(first.over(4))
+	halves := w.halves(buffer)
 	return w.share(fmt.Sprint("four ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
 		if fetches {
-			return b.Fetch(w.variable(resource{x.reach, texels}), id)
+			return b.Fetch(w.variable(resource{x.reach, texels, halves}), id, w.loaded(halves))
 		}
-		return b.Load(w.vec4(), b.At(spirv.StorageBuffer, w.vec4(), w.variable(resource{x.reach, fours}), w.uint(0), id))
+		four, pointer := w.four(b, buffer, x.reach, id)
+		if halves {
+			return b.Do(spirv.OpUConvert, w.m.Vector(w.m.Uint(), 4), b.Load(four, pointer))
+		}
+		return b.Load(four, pointer)
 	})
 }
 
-// element is the address of a float.
-func (w *lowering) element(b *spirv.Block, reach int, at spirv.ID) spirv.ID {
-	return b.At(spirv.StorageBuffer, w.m.Float(), w.variable(resource{reach, ones}), w.uint(0), at)
+// element is the address of an element of a buffer.
+func (w *lowering) element(b *spirv.Block, buffer, reach int, at spirv.ID) spirv.ID {
+	halves := w.halves(buffer)
+	of := w.m.Float()
+	if halves {
+		of = w.m.Ushort()
+	}
+	return b.At(spirv.StorageBuffer, of, w.variable(resource{reach, ones, halves}), w.uint(0), at)
+}
+
+// four is the address of a quad of a buffer, and its type.
+func (w *lowering) four(b *spirv.Block, buffer, reach int, at spirv.ID) (of, pointer spirv.ID) {
+	halves := w.halves(buffer)
+	of = w.m.Float()
+	if halves {
+		of = w.m.Ushort()
+	}
+	of = w.m.Vector(of, 4)
+	return of, b.At(spirv.StorageBuffer, of, w.variable(resource{reach, fours, halves}), w.uint(0), at)
 }
 
 // A pending quad waits for all of its elements, to be stored at once.
@@ -192,6 +248,7 @@ type pending struct {
 
 // store writes an element; the elements of a quad that are all stored here, as one vector with the last of them.
 func (w *lowering) store(buffer int, at affine, value spirv.ID) {
+	value = w.narrow(w.plan.Buffers[buffer].Type, value)
 	if q, first, place, ok := w.quadOf(buffer, at); ok && w.stores[q] != 0 {
 		p := w.pending[q]
 		if p == nil {
@@ -204,18 +261,29 @@ func (w *lowering) store(buffer int, at affine, value spirv.ID) {
 			x := w.windows[buffer][0]
 			first.constant += x.at - x.from
 			id, b := w.index(first.over(4)), w.top().block
-			four := b.Do(spirv.OpCompositeCombine, w.vec4(), p.values[:]...)
-			b.Store(b.At(spirv.StorageBuffer, w.vec4(), w.variable(resource{x.reach, fours}), w.uint(0), id), four)
+			values := b.Do(spirv.OpCompositeCombine, w.m.Vector(w.loaded(w.halves(buffer)), 4), p.values[:]...)
+			four, pointer := w.four(b, buffer, x.reach, id)
+			if w.halves(buffer) {
+				values = b.Do(spirv.OpUConvert, four, values)
+			}
+			b.Store(pointer, values)
 		}
 		return
+	}
+	one := func(b *spirv.Block, pointer spirv.ID) {
+		element := value
+		if w.halves(buffer) {
+			element = b.Do(spirv.OpUConvert, w.m.Ushort(), value)
+		}
+		b.Store(pointer, element)
 	}
 	if x, ok := only(w.windows[buffer], at); ok {
 		at.constant += x.at - x.from
 		id, b := w.index(at), w.top().block
-		b.Store(w.element(b, x.reach, id), value)
+		one(b, w.element(b, buffer, x.reach, id))
 		return
 	}
-	w.within(w.windows[buffer], w.index(at), nil, func(pointer spirv.ID) { w.top().block.Store(pointer, value) })
+	w.within(buffer, w.index(at), nil, func(pointer spirv.ID) { one(w.top().block, pointer) })
 }
 
 // only is the window of an element, where it is known before the shader runs.
@@ -229,8 +297,9 @@ func only(windows []window, at affine) (window, bool) {
 	return window{}, false
 }
 
-// within runs code for the window that an element lies in.
-func (w *lowering) within(windows []window, id spirv.ID, cells []*cell, run func(pointer spirv.ID)) {
+// within runs code for the window of a buffer that an element lies in.
+func (w *lowering) within(buffer int, id spirv.ID, cells []*cell, run func(pointer spirv.ID)) {
+	windows := w.windows[buffer]
 	for i, x := range windows {
 		var conditions []spirv.ID
 		if i > 0 {
@@ -246,7 +315,7 @@ func (w *lowering) within(windows []window, id spirv.ID, cells []*cell, run func
 			} else if move < 0 {
 				at = w.emit(spirv.OpISub, w.m.Uint(), id, w.uint(-move))
 			}
-			run(w.element(w.top().block, x.reach, at))
+			run(w.element(w.top().block, buffer, x.reach, at))
 		})
 	}
 }
@@ -261,9 +330,9 @@ func (w *lowering) coherent(buffer int) {
 // decorate says of shared memory that it is, when it is known which views of it there are.
 func (w *lowering) decorate() {
 	for r := range w.reaches {
-		for _, v := range []view{ones, fours} {
-			if id, ok := w.variables[resource{r, v}]; ok && w.shares[r] {
-				w.m.Coherent(id)
+		if w.shares[r] {
+			for _, v := range w.storage(r) {
+				w.m.Coherent(v)
 			}
 		}
 	}

@@ -26,8 +26,9 @@ func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map
 	}
 	var all []int
 	for _, b := range append(read, written...) {
-		if t := p.Buffers[b].Type; t != kernel.F32 {
-			return nil, nil, &backend.Missing{What: fmt.Sprintf("%s is stored as %s, which Vulkan devices are not asked for", p.Buffers[b].Name, t), Remedy: "use --target cpu or --set train.precision=f32"}
+		if t := p.Buffers[b].Type; t != kernel.F32 && l.Only32 {
+			return nil, nil, &backend.Missing{What: fmt.Sprintf("kernel %s stores %s as %s, and the device has no storage buffers of 16-bit elements", k.Name, p.Buffers[b].Name, t),
+				Remedy: "use --set train.precision=f32, another device (--device), or " + otherwise}
 		}
 		if !slices.Contains(all, b) {
 			all = append(all, b)
@@ -53,20 +54,21 @@ func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map
 	windows := map[int][]window{}
 	for _, b := range all {
 		write, n := slices.Contains(written, b), p.Buffers[b].Elements()
+		per := 4 / p.Buffers[b].Type.Bytes() // elements to a float
 		for from := 0; from < n; {
 			i := len(reaches) - 1
 			at := 0
 			if i >= 0 && !fits && m.piece[reaches[i].Buffer] == m.piece[b] {
-				at = m.first[b] + from - m.first[reaches[i].Buffer] - reaches[i].First
+				at = m.first[b] + from/per - m.first[reaches[i].Buffer] - reaches[i].First
 			}
 			if at == 0 || at >= longest {
-				reaches = append(reaches, Binding{Buffer: b, First: from})
+				reaches = append(reaches, Binding{Buffer: b, First: from / per})
 				i, at = i+1, 0
 			}
-			to := min(n, from+longest-at)
-			reaches[i].Count = at + (to-from+3)/4*4
+			to := min(n, from+(longest-at)*per)
+			reaches[i].Count = at + ((to-from+per-1)/per+3)/4*4
 			reaches[i].Written = reaches[i].Written || write
-			windows[b] = append(windows[b], window{i, from, to, at})
+			windows[b] = append(windows[b], window{i, from, to, at * per})
 			from = to
 		}
 	}
@@ -80,7 +82,7 @@ func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map
 }
 
 // padded is the floats of a buffer, up to whole vectors of four: memory is there, since the next buffer begins at a multiple of more.
-func padded(b *kernel.Buffer) int { return (b.Elements() + 3) / 4 * 4 }
+func padded(b *kernel.Buffer) int { return (b.Floats() + 3) / 4 * 4 }
 
 // settingsOf is the buffer of kind Setting, -1 if a plan has none.
 func settingsOf(p *kernel.Plan) int {

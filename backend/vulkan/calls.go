@@ -35,6 +35,26 @@ static void facts_of(fn f, void *device, int driver_known, device_facts *out) {
 	memcpy(out->info, d.info, sizeof d.info);
 }
 
+// What a device may have and is asked for: storage buffers of 16-bit elements.
+typedef struct { uint32_t type; void *next; uint32_t buffers, uniforms, constants, interfaces; } storage16;
+typedef struct { uint32_t type; void *next; uint32_t features[256]; } features2;
+
+static int has_storage16(fn f, void *device) {
+	storage16 s = { .type = 1000083000 };
+	features2 *all = calloc(1, sizeof *all);
+	all->type = 1000059000;
+	all->next = &s;
+	((void (*)(void *, void *))f)(device, all);
+	free(all);
+	return s.buffers != 0;
+}
+
+static storage16 *new_storage16(void) {
+	storage16 *s = calloc(1, sizeof *s);
+	*s = (storage16){ .type = 1000083000, .buffers = 1 };
+	return s;
+}
+
 typedef struct { uint32_t flags, count, bits, granularity[3]; } family;
 
 static void families(fn f, void *device, uint32_t *count, family *list) { ((void (*)(void *, uint32_t *, family *))f)(device, count, list); }
@@ -161,7 +181,7 @@ func (l loader) find(of vk.Instance, name string) C.fn {
 
 // calls are the entry points of one instance that the binding lacks or cannot make safely.
 type calls struct {
-	properties2, families, submit, barrier, copy, update, pipelines C.fn
+	properties2, features2, families, submit, barrier, copy, update, pipelines C.fn
 }
 
 func (l loader) calls(of vk.Instance) (calls, error) {
@@ -170,7 +190,7 @@ func (l loader) calls(of vk.Instance) (calls, error) {
 		into *C.fn
 		name string
 	}{
-		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
+		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.features2, "vkGetPhysicalDeviceFeatures2"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
 		{&c.barrier, "vkCmdPipelineBarrier"}, {&c.copy, "vkCmdCopyBuffer"}, {&c.update, "vkUpdateDescriptorSets"}, {&c.pipelines, "vkCreateComputePipelines"},
 	} {
 		if *f.into = l.find(of, f.name); *f.into == nil {
@@ -201,6 +221,17 @@ func (c *calls) newerFacts(d vk.PhysicalDevice, version uint32) newerFacts {
 		out.driver = C.GoString(&f.driver[0]) + " " + C.GoString(&f.info[0])
 	}
 	return out
+}
+
+// storage16 tells whether a device has storage buffers of 16-bit elements.
+func (c *calls) storage16(d vk.PhysicalDevice) bool {
+	return C.has_storage16(c.features2, unsafe.Pointer(d)) != 0
+}
+
+// want16 asks for storage buffers of 16-bit elements where a device is opened: the link to the next structure, and what frees it.
+func want16() (next unsafe.Pointer, free func()) {
+	s := C.new_storage16()
+	return unsafe.Pointer(s), func() { C.free(unsafe.Pointer(s)) }
 }
 
 // A family is the queues of one kind that a device has.

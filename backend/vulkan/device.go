@@ -124,7 +124,7 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		Groups: int(min(l.MaxComputeWorkGroupCount[0], l.MaxComputeWorkGroupCount[1], l.MaxComputeWorkGroupCount[2])),
 		Local:  int(min(l.MaxComputeWorkGroupInvocations, l.MaxComputeWorkGroupSize[0])), Shared: int(l.MaxComputeSharedMemorySize),
 	}
-	d.Limits.Unroll = 4
+	d.Limits.Unroll, d.Limits.Only32 = 4, !i.storage16(h)
 	if newer.addsSubgroup {
 		d.Limits.Subgroup = newer.subgroup
 	}
@@ -217,6 +217,11 @@ func (i *connection) start(d *Device) (*logical, error) {
 		SType: vk.StructureTypeDeviceQueueCreateInfo, QueueFamilyIndex: d.family, QueueCount: 1, PQueuePriorities: []float32{1},
 	}}}
 	defer info.Free()
+	if !d.Limits.Only32 {
+		next, free := want16()
+		defer free()
+		info.PNext = next
+	}
 	var device vk.Device
 	if err := failed(vk.CreateDevice(d.physical, &info, nil, &device), "opening "+d.String()); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package vulkan
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,11 +15,13 @@ import (
 	"bnetc/stdlib"
 )
 
-// planOf compiles a program of the examples for a target.
-func planOf(t testing.TB, file string, batch int, target compiler.Target) *kernel.Plan {
+// planOf compiles a program of the examples, with settings PATH=VALUE, for a target.
+func planOf(t testing.TB, file string, batch int, target compiler.Target, set ...string) *kernel.Plan {
 	t.Helper()
 	var l diag.List
-	p := check.Check(check.Load(filepath.Join("../../examples", file), os.ReadFile, stdlib.FS, &l), compiler.Tables(), &l)
+	opts := compiler.Tables()
+	opts.Set = set
+	p := check.Check(check.Load(filepath.Join("../../examples", file), os.ReadFile, stdlib.FS, &l), opts, &l)
 	require.NotNil(t, p, file)
 	c, err := compiler.Compile(p, batch, target)
 	require.NoError(t, err)
@@ -39,9 +42,11 @@ var devices = []struct {
 // Every rule's kernels are valid modules for every class of device.
 func TestModulesAreValid(t *testing.T) {
 	for _, d := range devices {
-		for _, file := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "mnist_tiled_bp.bnet"} {
-			t.Run(d.target.Name+"/"+file, func(t *testing.T) {
-				plan := planOf(t, file, 72, d.target)
+		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "mnist_tiled_bp.bnet",
+			"mnist_fc_sdtp_parallel.bnet train.precision=f16", "mnist_lc_dtp_parallel.bnet train.precision=bf16"} {
+			t.Run(d.target.Name+"/"+program, func(t *testing.T) {
+				words := strings.Fields(program)
+				plan := planOf(t, words[0], 72, d.target, words[1:]...)
 				for i, k := range plan.Kernels {
 					if testing.Short() && i%5 != 0 {
 						continue

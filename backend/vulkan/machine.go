@@ -175,7 +175,11 @@ func (m *Machine) buffer(buffer int, data []float32) (piece int, at int64, err e
 	if buffer < 0 || buffer >= len(m.plan.Buffers) {
 		return 0, 0, fmt.Errorf("plan %s has %d buffers, no number %d", m.plan.Name, len(m.plan.Buffers), buffer)
 	}
-	if b := &m.plan.Buffers[buffer]; b.Elements() != len(data) {
+	b := &m.plan.Buffers[buffer]
+	switch {
+	case b.Type != kernel.F32:
+		return 0, 0, fmt.Errorf("buffer %s is %s: kernels alone read and write it", b.Name, b.Type)
+	case b.Elements() != len(data):
 		return 0, 0, fmt.Errorf("buffer %s holds %d numbers, not %d", b.Name, b.Elements(), len(data))
 	}
 	return m.layout.piece[buffer], 4 * int64(m.layout.first[buffer]), nil

@@ -39,7 +39,7 @@ func place(p *kernel.Plan) layout {
 	}
 	for i := range p.Buffers {
 		if p.Buffers[i].Kind != kernel.Temp {
-			l.piece[i], l.first[i] = put(p.Buffers[i].Elements())
+			l.piece[i], l.first[i] = put(p.Buffers[i].Floats())
 		}
 	}
 	return l
@@ -50,7 +50,7 @@ func arenaOf(p *kernel.Plan) int {
 	arena := 0
 	for i := range p.Buffers {
 		if b := &p.Buffers[i]; b.Kind == kernel.Temp {
-			arena = max(arena, b.Offset+b.Elements())
+			arena = max(arena, b.Offset+b.Floats())
 		}
 	}
 	return arena
@@ -63,7 +63,7 @@ func (l layout) sizes(p *kernel.Plan) []int {
 		for len(sizes) <= l.piece[i] {
 			sizes = append(sizes, alignment)
 		}
-		end := l.first[i] + p.Buffers[i].Elements()
+		end := l.first[i] + p.Buffers[i].Floats()
 		sizes[l.piece[i]] = max(sizes[l.piece[i]], (end+alignment-1)/alignment*alignment)
 	}
 	return sizes
@@ -155,7 +155,7 @@ func enough(p *kernel.Plan, d *Device) error {
 	if need := p.Bytes(); need > have {
 		kinds := map[kernel.BufferKind]int64{}
 		for i := range p.Buffers {
-			kinds[p.Buffers[i].Kind] += 4 * int64(p.Buffers[i].Elements())
+			kinds[p.Buffers[i].Kind] += 4 * int64(p.Buffers[i].Floats())
 		}
 		return &backend.Missing{
 			What: fmt.Sprintf("the plan %s needs %s of the device's memory (parameters %s, optimizer state %s, activities %s), and %s has %s", p.Name, sizeText(need),
@@ -164,7 +164,7 @@ func enough(p *kernel.Plan, d *Device) error {
 		}
 	}
 	for i := range p.Buffers {
-		if size := 4 * int64(p.Buffers[i].Elements()); d.allocation > 0 && size > d.allocation {
+		if size := 4 * int64(p.Buffers[i].Floats()); d.allocation > 0 && size > d.allocation {
 			return &backend.Missing{What: fmt.Sprintf("%s holds %s, and %s allocates at most %s at once", p.Buffers[i].Name, sizeText(size), d, sizeText(d.allocation)), Remedy: otherwise}
 		}
 	}

@@ -42,7 +42,7 @@ func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*ke
 		if made, err = p.build(l, s, cache.handle); err == nil {
 			for i, b := range s.Bindings {
 				if err == nil {
-					err = p.bind(l, made.set, i, b.Texels, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
+					err = p.bind(l, made.set, i, b, memory[where.piece[b.Buffer]].buffer, 4*int64(where.first[b.Buffer]+b.First), 4*int64(b.Count))
 				}
 			}
 		}
@@ -84,12 +84,16 @@ func (b Binding) kind() vk.DescriptorType {
 }
 
 // bind makes a range of memory, in bytes, a binding of a descriptor set.
-func (p *kernels) bind(l *logical, set vk.DescriptorSet, binding int, texels bool, buffer vk.Buffer, offset, size int64) error {
-	if !texels {
+func (p *kernels) bind(l *logical, set vk.DescriptorSet, binding int, b Binding, buffer vk.Buffer, offset, size int64) error {
+	if !b.Texels {
 		l.bind(l.device, set, binding, buffer, offset, size)
 		return nil
 	}
-	info := vk.BufferViewCreateInfo{SType: vk.StructureTypeBufferViewCreateInfo, Buffer: buffer, Format: vk.FormatR32g32b32a32Sfloat, Offset: vk.DeviceSize(offset), Range: vk.DeviceSize(size)}
+	format := vk.FormatR32g32b32a32Sfloat
+	if b.Halves {
+		format = vk.FormatR16g16b16a16Uint
+	}
+	info := vk.BufferViewCreateInfo{SType: vk.StructureTypeBufferViewCreateInfo, Buffer: buffer, Format: format, Offset: vk.DeviceSize(offset), Range: vk.DeviceSize(size)}
 	defer info.Free()
 	var view vk.BufferView
 	if err := failed(vk.CreateBufferView(l.device, &info, nil, &view), "viewing a buffer as texels"); err != nil {

@@ -11,7 +11,7 @@ type Shader struct {
 	Local    int    // invocations of a workgroup, along x
 }
 
-// A Binding is the memory that a shader sees as one storage buffer, or one uniform texel buffer of four floats a texel: Count floats, a multiple of
+// A Binding is the memory that a shader sees as one storage buffer, or one uniform texel buffer of four elements a texel: Count floats, a multiple of
 // four, from the First one of a plan's buffer on. Where the device offers a kernel too few storage buffers, it reaches over buffers that lie behind that
 // one in the same memory.
 type Binding struct {
@@ -19,6 +19,7 @@ type Binding struct {
 	First, Count int // floats
 	Written      bool
 	Texels       bool // not a storage buffer: a uniform texel buffer
+	Halves       bool // of a texel buffer: its elements have 16 bits
 }
 
 // Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Local, Shared and Subgroup.
@@ -32,6 +33,7 @@ type Limits struct {
 	Texels   int   `json:"texels"`   // of a uniform texel buffer, where reading through one is faster than through a storage buffer; else 0
 	Turns    int   `json:"turns"`    // of loops that one invocation executes, where the driver counts them; else 0
 	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
+	Only32   bool  `json:"only32"`   // no storage buffers of 16-bit elements: no storageBuffer16BitAccess
 	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
 }
 

@@ -56,10 +56,10 @@ func (b *Block) At(class Class, of, variable ID, indices ...ID) ID {
 	return b.named("", OpAccessChain, b.m.Pointer(class, of), append([]operand{ref(variable)}, refs(indices)...)...)
 }
 
-// Fetch adds the reading of a texel.
-func (b *Block) Fetch(texels, at ID) ID {
-	image := b.named("", OpLoad, b.m.texels(), ref(texels))
-	return b.named("", OpImageFetch, b.m.Vector(b.m.Float(), 4), ref(image), ref(at))
+// Fetch adds the reading of a texel of four numbers of a type.
+func (b *Block) Fetch(texels, at, of ID) ID {
+	image := b.named("", OpLoad, b.m.texels(of), ref(texels))
+	return b.named("", OpImageFetch, b.m.Vector(of, 4), ref(image), ref(at))
 }
 
 // Load adds a load of a type.

@@ -142,6 +142,12 @@ func (m *Module) Uint() ID {
 	return m.once("uint", func() ID { return m.declare("uint", OpTypeInt, 0, number(32), number(0)) })
 }
 
+// Ushort is the type of unsigned 16-bit integers, which lie in storage buffers and are converted, and no more.
+func (m *Module) Ushort() ID {
+	m.Need(StorageBuffer16BitAccess)
+	return m.once("ushort", func() ID { return m.declare("ushort", OpTypeInt, 0, number(16), number(0)) })
+}
+
 // Vector is the type of n components.
 func (m *Module) Vector(of ID, n int) ID {
 	name := fmt.Sprintf("v%d%s", n, m.texts[of])
@@ -210,15 +216,11 @@ func (m *Module) Exact(id ID) ID {
 	return id
 }
 
-// Storage is the storage buffer at a binding of descriptor set 0: a structure whose one member is an array without an end, of floats or of vectors of
-// four. A shader that does not write one says so, which lets the driver cache what it reads.
-func (m *Module) Storage(name string, binding int, of ID, written bool) ID {
+// Storage is the storage buffer at a binding of descriptor set 0: a structure whose one member is an array without an end, of elements of a type
+// that are so many bytes apart. A shader that does not write one says so, which lets the driver cache what it reads.
+func (m *Module) Storage(name string, binding int, of ID, stride int, written bool) ID {
 	typ := m.once("storage "+m.texts[of], func() ID {
 		elements := m.declare(m.texts[of]+"s", OpTypeRuntimeArray, 0, ref(of))
-		stride := 4
-		if of != m.Float() {
-			stride = 16
-		}
 		m.decorate(elements, ArrayStride, number(uint32(stride)))
 		typ := m.declare("buffer_"+m.texts[of], OpTypeStruct, 0, ref(elements))
 		m.decorate(typ, Block_)
@@ -233,16 +235,16 @@ func (m *Module) Storage(name string, binding int, of ID, written bool) ID {
 	return v
 }
 
-// Texels is the uniform texel buffer at a binding of descriptor set 0, of four floats a texel.
-func (m *Module) Texels(name string, binding int) ID {
+// Texels is the uniform texel buffer at a binding of descriptor set 0, of four floats or unsigned numbers a texel.
+func (m *Module) Texels(name string, binding int, of ID) ID {
 	m.Need(SampledBuffer)
-	return m.resource(name, binding, UniformConstant, m.texels())
+	return m.resource(name, binding, UniformConstant, m.texels(of))
 }
 
 // texels is the type of texel buffers: a buffer, not of depth, not arrayed, not multisampled, sampled, in a format that the host chooses.
-func (m *Module) texels() ID {
-	return m.once("texels", func() ID {
-		return m.declare("texels", OpTypeImage, 0, ref(m.Float()), operand{words: []uint32{5}, text: "Buffer"}, number(0), number(0), number(0), number(1),
+func (m *Module) texels(of ID) ID {
+	return m.once("texels "+m.texts[of], func() ID {
+		return m.declare("texels", OpTypeImage, 0, ref(of), operand{words: []uint32{5}, text: "Buffer"}, number(0), number(0), number(0), number(1),
 			operand{words: []uint32{0}, text: "Unknown"})
 	})
 }

@@ -38,6 +38,7 @@ const (
 	OpConvertFToU       Op = 109
 	OpConvertSToF       Op = 111
 	OpConvertUToF       Op = 112
+	OpUConvert          Op = 113
 	OpBitcast           Op = 124
 	OpFNegate           Op = 127
 	OpIAdd              Op = 128
@@ -93,7 +94,7 @@ var opNames = map[Op]string{
 	OpConstant: "OpConstant", OpFunction: "OpFunction", OpFunctionEnd: "OpFunctionEnd", OpVariable: "OpVariable", OpLoad: "OpLoad",
 	OpStore: "OpStore", OpAccessChain: "OpAccessChain", OpDecorate: "OpDecorate", OpMemberDecorate: "OpMemberDecorate",
 	OpCompositeExtract: "OpCompositeExtract", OpConvertFToU: "OpConvertFToU", OpConvertSToF: "OpConvertSToF", OpConvertUToF: "OpConvertUToF",
-	OpBitcast: "OpBitcast", OpFNegate: "OpFNegate", OpIAdd: "OpIAdd", OpFAdd: "OpFAdd", OpISub: "OpISub", OpFSub: "OpFSub", OpIMul: "OpIMul",
+	OpUConvert: "OpUConvert", OpBitcast: "OpBitcast", OpFNegate: "OpFNegate", OpIAdd: "OpIAdd", OpFAdd: "OpFAdd", OpISub: "OpISub", OpFSub: "OpFSub", OpIMul: "OpIMul",
 	OpFMul: "OpFMul", OpUDiv: "OpUDiv", OpSDiv: "OpSDiv", OpFDiv: "OpFDiv", OpUMod: "OpUMod", OpUMulExtended: "OpUMulExtended",
 	OpLogicalOr: "OpLogicalOr", OpLogicalAnd: "OpLogicalAnd", OpLogicalNot: "OpLogicalNot", OpSelect: "OpSelect", OpIEqual: "OpIEqual",
 	OpINotEqual: "OpINotEqual", OpUGreaterThan: "OpUGreaterThan", OpUGreaterThanEqual: "OpUGreaterThanEqual", OpULessThan: "OpULessThan",
@@ -137,6 +138,7 @@ var (
 	SampledBuffer             = Capability{enumerant{46, "SampledBuffer"}}
 	GroupNonUniform           = Capability{enumerant{61, "GroupNonUniform"}}
 	GroupNonUniformArithmetic = Capability{enumerant{63, "GroupNonUniformArithmetic"}}
+	StorageBuffer16BitAccess  = Capability{enumerant{4433, "StorageBuffer16BitAccess"}}
 
 	UniformConstant = Class{enumerant{0, "UniformConstant"}}
 	Input           = Class{enumerant{1, "Input"}}
@@ -160,4 +162,6 @@ var (
 	FAbs = GLSL{enumerant{4, "FAbs"}}
 	Sqrt = GLSL{enumerant{31, "Sqrt"}}
 	Fma  = GLSL{enumerant{50, "Fma"}}
+
+	UnpackHalf2x16 = GLSL{enumerant{62, "UnpackHalf2x16"}}
 )
