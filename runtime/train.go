@@ -191,7 +191,7 @@ func (t *trainer) close() {
 // clearRun makes a run folder without what an earlier run left in it.
 func clearRun(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, checkpoints), 0o777); err != nil {
-		return fmt.Errorf("making the run folder: %w", err)
+		return fmt.Errorf("making the run folder: %w; --out DIR names another", err)
 	}
 	events, err := filepath.Glob(filepath.Join(dir, eventsPrefix+"*"))
 	if err != nil {

@@ -96,6 +96,7 @@ func (c *checker) setOptions(d *lang.Layer, last bool) []*lang.Option {
 		if !ok {
 			continue
 		}
+		word := ""
 		switch {
 		case class.flag:
 			on, err := strconv.ParseBool(v)
@@ -106,13 +107,13 @@ func (c *checker) setOptions(d *lang.Layer, last bool) []*lang.Option {
 				v = class.words[0]
 			}
 		case len(class.words) == 1:
-			v = class.words[0] + " " + v
+			word = class.words[0] + " "
 		}
 		options = slices.DeleteFunc(options, func(o *lang.Option) bool { return classOf(o.Word.Text) == class })
 		if v == "" {
 			continue
 		}
-		src := &diag.File{Name: "--set " + path, Text: "network n { layer l = flatten, " + v + " }"}
+		src := diag.Framed("--set "+path, "network n { layer l = flatten, "+word, v, " }")
 		for _, n := range lang.Blocks[*lang.Network](lang.Parse(src, c.list)) {
 			for _, l := range n.Layers {
 				options = append(options, l.Options...)

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"bnetc/lang"
@@ -136,8 +135,8 @@ func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 	}
 	for _, n := range names {
 		if v, ok := c.set.take("learn." + n); ok {
-			f, err := strconv.ParseFloat(v, 64)
-			if err != nil {
+			f, ok := number(v)
+			if !ok {
 				c.badSet("learn."+n, v, "a number")
 				continue
 			}

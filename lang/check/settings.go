@@ -93,6 +93,12 @@ func whole(text string) (uint64, bool) {
 	return uint64(f), err == nil && f >= 0 && f < 1<<53 && f == math.Trunc(f)
 }
 
+// number reads a number, and no infinity.
+func number(text string) (float64, bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
 // trainWords are all settings of training.
 var trainWords = []string{"batch", "epochs", "seed", "log_every", "keep_last", "strict", "target", "augment", "precision"}
 
@@ -241,7 +247,7 @@ func (c *checker) setTrain() {
 
 // setSteps reads steps as `augment` has them.
 func (c *checker) setSteps(text string) {
-	src := &diag.File{Name: "--set train.augment", Text: "train on x { augment " + text + " }"}
+	src := diag.Framed("--set train.augment", "train on x { augment ", text, " }")
 	for _, t := range lang.Blocks[*lang.Train](lang.Parse(src, c.list)) {
 		for _, s := range t.Settings {
 			c.setting(s)
@@ -319,7 +325,7 @@ func badHyper(name string, v float64) string {
 // setOptimizer applies --set learn.GROUP=… and learn.GROUP.NAME=….
 func (c *checker) setOptimizer(group string, o *Optimizer) {
 	if v, ok := c.set.take("learn." + group); ok {
-		src := &diag.File{Name: "--set learn." + group, Text: "learn x { " + group + " " + v + " }"}
+		src := diag.Framed("--set learn."+group, "learn x { "+group+" ", v, " }")
 		for _, l := range lang.Blocks[*lang.Learn](lang.Parse(src, c.list)) {
 			for _, parsed := range l.Optimizers {
 				*o = c.optimizer(parsed)
@@ -329,8 +335,8 @@ func (c *checker) setOptimizer(group string, o *Optimizer) {
 	for i, h := range o.Hyper {
 		path := "learn." + group + "." + h.Name
 		if v, ok := c.set.take(path); ok {
-			f, err := strconv.ParseFloat(v, 64)
-			if why := badHyper(h.Name, f); err != nil || why != "" {
+			f, ok := number(v)
+			if why := badHyper(h.Name, f); !ok || why != "" {
 				c.badSet(path, v, strings.TrimSpace("a number "+strings.Replace(why, "lies", "that lies", 1)))
 				continue
 			}

@@ -12,7 +12,13 @@ type File struct {
 	Name string
 	Text string
 
-	lines []int // where they begin, once somebody asked
+	lines      []int // where they begin, once somebody asked
+	head, tail int   // bytes of Text that nobody wrote
+}
+
+// Framed is a file of which somebody wrote the middle: the value of a setting, say, between words that make a file of it. Only the middle is shown.
+func Framed(name, head, text, tail string) *File {
+	return &File{Name: name, Text: head + text + tail, head: len(head), tail: len(tail)}
 }
 
 // A Span is a range of bytes of a file.

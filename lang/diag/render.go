@@ -24,12 +24,12 @@ func (f *File) starts() []int {
 
 // Position is the 1-based line and column (in characters) of a byte of the file.
 func (f *File) Position(offset int) (line, column int) {
-	offset = min(max(offset, 0), len(f.Text))
+	offset = min(max(offset, f.head), len(f.Text)-f.tail)
 	line, found := slices.BinarySearch(f.starts(), offset)
 	if found {
 		line++
 	}
-	return line, utf8.RuneCountInString(f.Text[f.starts()[line-1]:offset]) + 1
+	return line, utf8.RuneCountInString(f.Text[max(f.head, f.starts()[line-1]):offset]) + 1
 }
 
 // Line is the text of a 1-based line, without its end.
@@ -38,11 +38,11 @@ func (f *File) Line(n int) string {
 	if n < 1 || n > len(starts) {
 		return ""
 	}
-	text := f.Text[starts[n-1]:]
+	from, to := max(f.head, starts[n-1]), len(f.Text)-f.tail
 	if n < len(starts) {
-		text = f.Text[starts[n-1] : starts[n]-1]
+		to = min(to, starts[n]-1)
 	}
-	return strings.TrimRight(text, "\r")
+	return strings.TrimRight(f.Text[from:max(from, to)], "\r")
 }
 
 // wide is how much of a line is shown, and of a word that somebody wrote.
