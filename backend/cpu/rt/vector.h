@@ -26,6 +26,17 @@ INLINE vWf vW_blend(vWi mask, vWf a, vWf b) { return __builtin_ia32_blendvps256(
 #else
 INLINE vWf vW_blend(vWi mask, vWf a, vWf b) { return (vWf)((mask & (vWi)a) | (~mask & (vWi)b)); }
 #endif
+
+/* a, but no more than a limit; NaN stays */
+#if WIDTH == 4 && defined(__SSE__) && !defined(__clang__)
+INLINE vWf vW_limit(vWf limit, vWf a) { return __builtin_ia32_minps(limit, a); }
+#elif WIDTH == 8 && defined(__AVX__) && !defined(__clang__)
+INLINE vWf vW_limit(vWf limit, vWf a) { return __builtin_ia32_minps256(limit, a); }
+#elif WIDTH == 16 && defined(__AVX512F__) && !defined(__clang__)
+INLINE vWf vW_limit(vWf limit, vWf a) { return __builtin_ia32_minps512_mask(limit, a, a, -1, 4); }
+#else
+INLINE vWf vW_limit(vWf limit, vWf a) { return vW_blend(a > limit, limit, a); }
+#endif
 INLINE vWf vW_one(vWi mask) { return (vWf)(mask & (vWi)vW_splat(1.0f)); }
 
 /* as in Go, the larger or smaller of a number and NaN is NaN */
