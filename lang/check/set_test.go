@@ -107,6 +107,7 @@ func TestSetRefuses(t *testing.T) {
 		"learn.forward=adam(lr = fast)": "`lr` is a number",
 		"l1.nonlinearity=tahn":          "--set l1.nonlinearity:1:1: error[unknown-name]: no nonlinearity or layer option is named `tahn`\n  1 │ tahn\n    │ ^^^^\n  hint      did you mean `tanh`?",
 		"l1.nonlinearity=softmax":       "only an output may",
+		"l2.inverse=field 9x9 valid":    "the inverse of l2 is larger than its input",
 		"l2.inverse=field 3x3":          "does not give back the shape of l1",
 		"l1.inverse=none":               "`inverse` says which",
 	} {

@@ -161,15 +161,24 @@ func (c *checker) under(name string) []*Layer {
 	return c.p.Layers
 }
 
+// windowOf names a window, that of a layer or, where the layer is known already, of its inverse; and what sees all that it does not.
+func (c *checker) windowOf(k *lang.Connection, name string) (window, instead string) {
+	if len(c.under(name)) < len(c.p.Layers) {
+		return "the inverse of " + name, "inverse all"
+	}
+	return "the " + k.Word.Text + " of " + name, "all"
+}
+
 func (c *checker) noLocations(k *lang.Connection, name string, in Shape) {
 	flat := c.under(name)
 	for flat[len(flat)-1].Kind != Flatten {
 		flat = flat[:len(flat)-1]
 	}
 	l := flat[len(flat)-1]
-	c.wrong(diag.FieldOfFlat, k.Span, "the "+k.Word.Text+" of "+name+" looks at units in a row, which have no height and width").Label("goes over locations").
+	window, instead := c.windowOf(k, name)
+	c.wrong(diag.FieldOfFlat, k.Span, window+" looks at units in a row, which have no height and width").Label("goes over locations").
 		Also(l.Span, "leaves "+counted(in.Units(), "unit")+" in a row").Expected(dimsText([]int{in.H, in.W, in.C})).Found(in.Text()).
-		Hint("drop " + l.Name + ": `all` sees every unit without it; or `all` in the place of the " + k.Word.Text)
+		Hint("drop " + l.Name + ": `all` sees every unit without it; or write " + quote(instead))
 }
 
 func (c *checker) tooLarge(k *lang.Connection, name string, spanH, spanW, h, w int, in Shape) {
@@ -186,6 +195,7 @@ func (c *checker) tooLarge(k *lang.Connection, name string, spanH, spanW, h, w i
 	if k.Word.Text == "pool" {
 		hint = fmt.Sprintf("`pool %s %dx%d` takes the whole of %s", k.Pool.Text, in.H, in.W, below)
 	}
-	c.wrong(diag.FieldTooLarge, k.Span, "the "+k.Word.Text+" of "+name+" is larger than its input").Label("needs an input of "+needs).
+	window, _ := c.windowOf(k, name)
+	c.wrong(diag.FieldTooLarge, k.Span, window+" is larger than its input").Label("needs an input of "+needs).
 		Also(at, gives).Expected(needs).Found(fmt.Sprintf("%dx%d", h, w)).Hint(hint)
 }
