@@ -100,16 +100,23 @@ func TestRounding(t *testing.T) {
 			xs = append(xs, math.Float32frombits(high<<23|low))
 		}
 	}
-	for _, typ := range []kernel.Type{kernel.F16, kernel.BF16} {
-		for _, lanes := range []int{1, 2, 4, 8, 16} {
+	for _, isa := range []string{"", "generic"} { // with the processor's own conversions, and without
+		for _, c := range []struct {
+			typ   kernel.Type
+			lanes int
+		}{{kernel.F16, 1}, {kernel.F16, 2}, {kernel.F16, 4}, {kernel.F16, 8}, {kernel.F16, 16}, {kernel.BF16, 1}, {kernel.BF16, 2}, {kernel.BF16, 4}, {kernel.BF16, 8}, {kernel.BF16, 16}} {
+			typ, lanes := c.typ, c.lanes
 			plan := oneKernel([]kernel.Buffer{buf("x", kernel.Weight, len(xs)/lanes, lanes), temp16("h", typ, 0, len(xs)/lanes, lanes), buf("y", kernel.Weight, len(xs)/lanes, lanes)},
 				loop("i", len(xs)/lanes, parallel, loop("l", lanes, vector, store(1, "i, l", set, ex("$0", elem(0, "i, l"))), store(2, "i, l", set, ex("$0", elem(1, "i, l"))))))
 			got := [][]float32{slices.Clone(xs), nil, make([]float32, len(xs))}
-			run(t, plan, 1, "step", got)
+			m, err := (&Backend{Threads: 1, ISA: isa}).Build(context.Background(), plan)
+			require.NoError(t, err)
+			execute(t, m, "step", got)
+			require.NoError(t, m.Close())
 			for i, x := range xs {
 				want := float32(typ.Round(float64(x)))
 				if y := got[2][i]; math.Float32bits(y) != math.Float32bits(want) && !(y != y && want != want) {
-					t.Fatalf("%v with %d lanes: %g (%#x) is stored as %g (%#x), not %g", typ, lanes, x, math.Float32bits(x), y, math.Float32bits(y), want)
+					t.Fatalf("%s: %v with %d lanes: %g (%#x) is stored as %g (%#x), not %g", isa, typ, lanes, x, math.Float32bits(x), y, math.Float32bits(y), want)
 				}
 			}
 		}

@@ -151,7 +151,7 @@ func (p *printer) helpers() string {
 	for _, f := range functionFiles {
 		switch {
 		case !p.used[helper{f, 1}]:
-		case f == "halves":
+		case f == "halves": // types and vectors' loads: a scalar has its own
 		case f == "draw" || f == "f16" || f == "bf16":
 			b.WriteString("\n" + text(f+"one"))
 		default:
