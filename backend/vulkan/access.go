@@ -15,7 +15,7 @@ type view uint8
 const (
 	ones   view = iota // a storage buffer of elements
 	fours              // a storage buffer of vectors of four
-	texels             // a uniform texel buffer of four elements a texel
+	texels             // a storage texel buffer of four elements a texel
 )
 
 // A resource is a reach through a view: a variable of the module.
@@ -28,7 +28,8 @@ type resource struct {
 // halves tells whether a buffer's elements have 16 bits.
 func (w *lowering) halves(buffer int) bool { return w.plan.Buffers[buffer].Type != kernel.F32 }
 
-// variable declares a resource when it is first used: what a shader does not use, the host need not bind. The views of a storage buffer share a binding.
+// variable declares a resource when it is first used: what a shader does not use, the host need not bind. The views of a storage buffer share a binding; a view as texels is one of
+// its own, and only read.
 func (w *lowering) variable(r resource) spirv.ID {
 	if v, ok := w.variables[r]; ok {
 		return v
@@ -43,9 +44,14 @@ func (w *lowering) variable(r resource) spirv.ID {
 		w.bindings = append(w.bindings, reach)
 	}
 	name := w.plan.Buffers[reach.Buffer].Name
+	written := w.reaches[r.reach].Written
 	if r.view == texels {
-		w.variables[r] = w.m.Texels(name, n, w.loaded(r.halves))
-		return w.variables[r]
+		v := w.m.Texels(name, n, w.loaded(r.halves))
+		w.variables[r] = v
+		if written {
+			w.aliased(v, w.storage(r.reach))
+		}
+		return v
 	}
 	of, stride := w.m.Float(), 4
 	if r.halves {
@@ -56,14 +62,22 @@ func (w *lowering) variable(r resource) spirv.ID {
 	}
 	v := w.m.Storage(name, n, of, stride, reach.Written)
 	others := w.storage(r.reach)
+	for _, halves := range []bool{false, true} {
+		if t, ok := w.variables[resource{r.reach, texels, halves}]; ok && written {
+			others = append(others, t)
+		}
+	}
 	w.variables[r] = v
-	if len(others) > 0 {
-		w.m.Aliased(v)
-	}
-	if len(others) == 1 {
-		w.m.Aliased(others[0])
-	}
+	w.aliased(v, others)
 	return v
+}
+
+// aliased says that a variable is of the memory of others.
+func (w *lowering) aliased(v spirv.ID, others []spirv.ID) {
+	for _, o := range others {
+		w.m.Aliased(v)
+		w.m.Aliased(o)
+	}
 }
 
 // storage are the storage buffers that a reach is seen as.
@@ -170,7 +184,7 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 	}
 	typ := w.plan.Buffers[buffer].Type
 	q, first, place, ok := w.quadOf(buffer, at)
-	fetches := w.limits.Texels >= (w.plan.Buffers[buffer].Elements()+3)/4 && !w.stored[buffer]
+	fetches := w.limits.Texels >= (w.plan.Buffers[buffer].Elements()+3)/4 && w.version[buffer] == 0 // what the invocation has stored, it sees through the same view
 	if ok && (fetches || w.loads[q]&^(1<<place) != 0) {
 		four := w.loadFour(buffer, first, least, version, fetches)
 		return w.widen(typ, w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID {

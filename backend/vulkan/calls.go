@@ -122,7 +122,7 @@ typedef struct { void *buffer; uint64_t offset, range; } buffer_info;
 typedef struct { uint32_t type; const void *next; void *set; uint32_t binding, element, count, kind; const void *image; const buffer_info *buffer; const void *view; } write_info;
 
 static void bind_texels(fn f, void *device, void *set, uint32_t binding, void *view) {
-	write_info w = { .type = 35, .set = set, .binding = binding, .count = 1, .kind = 4, .view = &view };
+	write_info w = { .type = 35, .set = set, .binding = binding, .count = 1, .kind = 5, .view = &view };
 	((void (*)(void *, uint32_t, const write_info *, uint32_t, const void *))f)(device, 1, &w, 0, 0);
 }
 

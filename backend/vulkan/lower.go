@@ -352,6 +352,8 @@ func turns(body []kernel.Stmt, unroll int) int {
 			switch {
 			case isParallel(s) || s.Mark == kernel.Vector || here == 1:
 				total += inner
+			case s.Mark == kernel.Unrolled && !bounded(s):
+				total += inner // one loop for all instances
 			case s.Mark == kernel.Unrolled:
 				total += inner * here
 			case innermost(s):
@@ -364,6 +366,16 @@ func turns(body []kernel.Stmt, unroll int) int {
 		}
 	}
 	return total
+}
+
+// bounded tells whether a condition in a loop depends on its variable: instances then go apart.
+func bounded(l *kernel.Loop) bool {
+	found := false
+	kernel.Walk(l.Body, func(s kernel.Stmt) {
+		w, ok := s.(*kernel.Where)
+		found = found || ok && slices.ContainsFunc(w.Num.Terms, func(t kernel.Term) bool { return t.Var == l.Var })
+	})
+	return found
 }
 
 func innermost(l *kernel.Loop) bool {
@@ -396,9 +408,14 @@ func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
 				all = append(all, c)
 			}
 		}
-		if !slices.ContainsFunc(l.Body, func(s kernel.Stmt) bool { return !simple(s) }) {
+		flat := !slices.ContainsFunc(l.Body, func(s kernel.Stmt) bool { return !simple(s) })
+		if flat {
 			w.expect(l.Body, all)
 			w.loadAhead(l.Body, all)
+		}
+		if flat && step > 1 && onlySums(l.Body) {
+			w.addUp(l, instances, step, p)
+			return
 		}
 		for u := range step {
 			turn(position{p.id, p.coef, p.value + u})
@@ -412,6 +429,38 @@ func (w *lowering) serial(l *kernel.Loop, instances []instance, later bool) {
 	}
 	for rest := count * step; rest < l.Extent; rest++ {
 		turn(position{value: rest})
+	}
+}
+
+// onlySums tells whether statements do nothing but add to variables from outside, which they do not read.
+func onlySums(body []kernel.Stmt) bool {
+	for _, s := range body {
+		a, ok := s.(*kernel.Assign)
+		if !ok || a.How != kernel.Sum || slices.ContainsFunc(a.Value.Operands, func(o kernel.Operand) bool { return o.Kind == kernel.Variable }) {
+			return false
+		}
+	}
+	return true
+}
+
+// addUp lowers several turns of a loop of sums at once. What a sum gains in them is added up by itself, sum after sum: a compiler that keeps the order, as
+// LLVM does, needs no room for products that wait to be added.
+func (w *lowering) addUp(l *kernel.Loop, instances []instance, step int, first position) {
+	for _, in := range instances {
+		for _, s := range l.Body {
+			a := s.(*kernel.Assign)
+			gain := spirv.ID(0)
+			for u := range step {
+				in.at[l.Var] = position{first.id, first.coef, first.value + u}
+				if term := w.value(a.Value, in); gain == 0 {
+					gain = term
+				} else {
+					gain = w.combine(kernel.Sum, gain, term)
+				}
+			}
+			c := in.vars[a.Var]
+			c.value = w.combine(kernel.Sum, c.value, gain)
+		}
 	}
 }
 

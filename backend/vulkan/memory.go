@@ -86,7 +86,7 @@ const (
 func (l *logical) allocate(size int64, must, better vk.MemoryPropertyFlags, what string) (*piece, error) {
 	var buffer vk.Buffer
 	info := vk.BufferCreateInfo{SType: vk.StructureTypeBufferCreateInfo, Size: vk.DeviceSize(size), SharingMode: vk.SharingModeExclusive,
-		Usage: vk.BufferUsageFlags(vk.BufferUsageStorageBufferBit | vk.BufferUsageUniformTexelBufferBit | vk.BufferUsageTransferSrcBit | vk.BufferUsageTransferDstBit)}
+		Usage: vk.BufferUsageFlags(vk.BufferUsageStorageBufferBit | vk.BufferUsageStorageTexelBufferBit | vk.BufferUsageTransferSrcBit | vk.BufferUsageTransferDstBit)}
 	defer info.Free()
 	err := failed(vk.CreateBuffer(l.device, &info, nil, &buffer), "reserving "+what)
 	p := &piece{buffer: buffer}

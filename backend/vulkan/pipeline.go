@@ -64,8 +64,8 @@ func (p *kernels) reserve(l *logical, shaders []*Shader) error {
 		}
 	}
 	sizes := []vk.DescriptorPoolSize{{Type: vk.DescriptorTypeStorageBuffer, DescriptorCount: uint32(max(1, n[vk.DescriptorTypeStorageBuffer]))}}
-	if texels := n[vk.DescriptorTypeUniformTexelBuffer]; texels > 0 {
-		sizes = append(sizes, vk.DescriptorPoolSize{Type: vk.DescriptorTypeUniformTexelBuffer, DescriptorCount: uint32(texels)})
+	if texels := n[vk.DescriptorTypeStorageTexelBuffer]; texels > 0 {
+		sizes = append(sizes, vk.DescriptorPoolSize{Type: vk.DescriptorTypeStorageTexelBuffer, DescriptorCount: uint32(texels)})
 	}
 	info := vk.DescriptorPoolCreateInfo{SType: vk.StructureTypeDescriptorPoolCreateInfo, MaxSets: uint32(max(1, len(shaders))), PoolSizeCount: uint32(len(sizes)), PPoolSizes: sizes}
 	defer info.Free()
@@ -78,7 +78,7 @@ func (p *kernels) reserve(l *logical, shaders []*Shader) error {
 // kind is the kind of a binding's descriptor.
 func (b Binding) kind() vk.DescriptorType {
 	if b.Texels {
-		return vk.DescriptorTypeUniformTexelBuffer
+		return vk.DescriptorTypeStorageTexelBuffer
 	}
 	return vk.DescriptorTypeStorageBuffer
 }

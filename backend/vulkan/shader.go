@@ -11,14 +11,14 @@ type Shader struct {
 	Local    int    // invocations of a workgroup, along x
 }
 
-// A Binding is the memory that a shader sees as one storage buffer, or one uniform texel buffer of four elements a texel: Count floats, a multiple of
+// A Binding is the memory that a shader sees as one storage buffer, or one storage texel buffer of four elements a texel: Count floats, a multiple of
 // four, from the First one of a plan's buffer on. Where the device offers a kernel too few storage buffers, it reaches over buffers that lie behind that
 // one in the same memory.
 type Binding struct {
 	Buffer       int // index into Plan.Buffers
 	First, Count int // floats
 	Written      bool
-	Texels       bool // not a storage buffer: a uniform texel buffer
+	Texels       bool // not a storage buffer: a storage texel buffer
 	Halves       bool // of a texel buffer: its elements have 16 bits
 }
 
@@ -30,7 +30,7 @@ type Limits struct {
 	Groups   int   `json:"groups"`   // workgroups along one dimension: the least of maxComputeWorkGroupCount, at least 65535
 	Local    int   `json:"local"`    // invocations of a workgroup
 	Shared   int   `json:"shared"`   // bytes of workgroup memory: at least 16384
-	Texels   int   `json:"texels"`   // of a uniform texel buffer, where reading through one is faster than through a storage buffer; else 0
+	Texels   int   `json:"texels"`   // of a texel buffer, where reading through one is faster than through a storage buffer; else 0
 	Turns    int   `json:"turns"`    // of loops that one invocation executes, where the driver counts them; else 0
 	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
 	Only32   bool  `json:"only32"`   // no storage buffers of 16-bit elements: no storageBuffer16BitAccess

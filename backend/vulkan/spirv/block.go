@@ -59,7 +59,7 @@ func (b *Block) At(class Class, of, variable ID, indices ...ID) ID {
 // Fetch adds the reading of a texel of four numbers of a type.
 func (b *Block) Fetch(texels, at, of ID) ID {
 	image := b.named("", OpLoad, b.m.texels(of), ref(texels))
-	return b.named("", OpImageFetch, b.m.Vector(of, 4), ref(image), ref(at))
+	return b.named("", OpImageRead, b.m.Vector(of, 4), ref(image), ref(at))
 }
 
 // Load adds a load of a type.

@@ -235,17 +235,22 @@ func (m *Module) Storage(name string, binding int, of ID, stride int, written bo
 	return v
 }
 
-// Texels is the uniform texel buffer at a binding of descriptor set 0, of four floats or unsigned numbers a texel.
+// Texels is the storage texel buffer at a binding of descriptor set 0, of four floats or unsigned numbers of 16 bits a texel, which the shader reads alone.
 func (m *Module) Texels(name string, binding int, of ID) ID {
-	m.Need(SampledBuffer)
-	return m.resource(name, binding, UniformConstant, m.texels(of))
+	m.Need(ImageBuffer)
+	v := m.resource(name, binding, UniformConstant, m.texels(of))
+	m.decorate(v, NonWritable)
+	return v
 }
 
-// texels is the type of texel buffers: a buffer, not of depth, not arrayed, not multisampled, sampled, in a format that the host chooses.
+// texels is the type of texel buffers: a buffer, not of depth, not arrayed, not multisampled, read without a sampler.
 func (m *Module) texels(of ID) ID {
+	format := operand{words: []uint32{1}, text: "Rgba32f"}
+	if of != m.Float() {
+		format = operand{words: []uint32{31}, text: "Rgba16ui"}
+	}
 	return m.once("texels "+m.texts[of], func() ID {
-		return m.declare("texels", OpTypeImage, 0, ref(of), operand{words: []uint32{5}, text: "Buffer"}, number(0), number(0), number(0), number(1),
-			operand{words: []uint32{0}, text: "Unknown"})
+		return m.declare("texels", OpTypeImage, 0, ref(of), operand{words: []uint32{5}, text: "Buffer"}, number(0), number(0), number(0), number(2), format)
 	})
 }
 
@@ -258,7 +263,12 @@ func (m *Module) resource(name string, binding int, class Class, typ ID) ID {
 }
 
 // Aliased says that a resource lies in the same memory as another.
-func (m *Module) Aliased(v ID) { m.decorate(v, Aliased) }
+func (m *Module) Aliased(v ID) {
+	m.once(fmt.Sprint("aliased ", v), func() ID {
+		m.decorate(v, Aliased)
+		return v
+	})
+}
 
 // Coherent makes the stores to a storage buffer visible to other invocations, behind a barrier.
 func (m *Module) Coherent(v ID) { m.decorate(v, Coherent) }

@@ -34,7 +34,7 @@ const (
 	OpMemberDecorate    Op = 72
 	OpCompositeCombine  Op = 80
 	OpCompositeExtract  Op = 81
-	OpImageFetch        Op = 95
+	OpImageRead         Op = 98
 	OpConvertFToU       Op = 109
 	OpConvertSToF       Op = 111
 	OpConvertUToF       Op = 112
@@ -89,7 +89,7 @@ const (
 var opNames = map[Op]string{
 	OpName: "OpName", OpMemoryModel: "OpMemoryModel", OpEntryPoint: "OpEntryPoint", OpExecutionMode: "OpExecutionMode",
 	OpCapability: "OpCapability", OpTypeVoid: "OpTypeVoid", OpTypeBool: "OpTypeBool", OpTypeInt: "OpTypeInt", OpTypeFloat: "OpTypeFloat",
-	OpTypeVector: "OpTypeVector", OpTypeImage: "OpTypeImage", OpImageFetch: "OpImageFetch", OpCompositeCombine: "OpCompositeConstruct", OpTypeArray: "OpTypeArray", OpTypeRuntimeArray: "OpTypeRuntimeArray", OpTypeStruct: "OpTypeStruct",
+	OpTypeVector: "OpTypeVector", OpTypeImage: "OpTypeImage", OpImageRead: "OpImageRead", OpCompositeCombine: "OpCompositeConstruct", OpTypeArray: "OpTypeArray", OpTypeRuntimeArray: "OpTypeRuntimeArray", OpTypeStruct: "OpTypeStruct",
 	OpTypePointer: "OpTypePointer", OpTypeFunction: "OpTypeFunction", OpExtInstImport: "OpExtInstImport", OpExtInst: "OpExtInst",
 	OpConstant: "OpConstant", OpFunction: "OpFunction", OpFunctionEnd: "OpFunctionEnd", OpVariable: "OpVariable", OpLoad: "OpLoad",
 	OpStore: "OpStore", OpAccessChain: "OpAccessChain", OpDecorate: "OpDecorate", OpMemberDecorate: "OpMemberDecorate",
@@ -135,7 +135,7 @@ type (
 // The numbers in use.
 var (
 	Shader                    = Capability{enumerant{1, "Shader"}}
-	SampledBuffer             = Capability{enumerant{46, "SampledBuffer"}}
+	ImageBuffer               = Capability{enumerant{47, "ImageBuffer"}}
 	GroupNonUniform           = Capability{enumerant{61, "GroupNonUniform"}}
 	GroupNonUniformArithmetic = Capability{enumerant{63, "GroupNonUniformArithmetic"}}
 	StorageBuffer16BitAccess  = Capability{enumerant{4433, "StorageBuffer16BitAccess"}}
