@@ -164,7 +164,7 @@ func (b *builder) kernelOf(f *fusion, g *group) error {
 	switch {
 	case has(isProduct):
 		return b.product(f, g)
-	case has(func(n *tensor.Node) bool { return n.Op == tensor.Update && n.Args[0].Param.Kind == tensor.Metric }):
+	case isMetrics(g):
 		return b.metrics(f, g)
 	case has(func(n *tensor.Node) bool { return n.Op == tensor.Update }):
 		return b.learn(f, g)

@@ -20,8 +20,8 @@ import (
 //
 // It starts with a kernel for each node and joins two whenever the result is still one loop nest and no third kernel would
 // have to run between them; what it declines it says. Four rounds, in order of worth: optimizers into gradients, products that read the
-// same weights, element-wise work into the product it reads, and the rest among itself.
-func fuse(p *tensor.Program, _ *Target) []Remark {
+// same weights, element-wise work into the product it reads, and the rest among itself; where a kernel costs more to start than losses take, a fifth.
+func fuse(p *tensor.Program, t *Target) []Remark {
 	var remarks []Remark
 	for _, l := range listsOf(p) {
 		f := newFusion(p, l)
@@ -29,6 +29,9 @@ func fuse(p *tensor.Program, _ *Target) []Remark {
 		f.stack()
 		f.epilogues()
 		f.rows()
+		if t.Wide {
+			f.losses()
+		}
 		f.name(l)
 		remarks = append(remarks, f.remarks...)
 	}
@@ -245,13 +248,37 @@ func mixed(a, b *group) bool {
 	return false
 }
 
+// isRow tells whether a group is over samples, without a product.
+func isRow(g *group) bool {
+	return g != nil && !slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool {
+		return n.Op == tensor.Linear || n.Op == tensor.Update || overBatch(n)
+	})
+}
+
+// losses joins what nothing but the metrics read, whatever layers it belongs to.
+func (f *fusion) losses() {
+	var first *group
+	for _, n := range f.list.nodes {
+		g := f.of[n]
+		if !isRow(g) || slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool {
+			return slices.ContainsFunc(f.readers[n], func(r *tensor.Node) bool { return f.of[r] != g && !isMetrics(f.of[r]) })
+		}) {
+			continue
+		}
+		if first == nil {
+			first = g
+		}
+		f.join(first, g)
+	}
+}
+
+// isMetrics tells whether a group adds to running sums.
+func isMetrics(g *group) bool {
+	return slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool { return n.Op == tensor.Update && n.Args[0].Param.Kind == tensor.Metric })
+}
+
 // rows joins what is left over the same samples: soft-max, losses, noise.
 func (f *fusion) rows() {
-	isRow := func(g *group) bool {
-		return g != nil && !slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool {
-			return n.Op == tensor.Linear || n.Op == tensor.Update || overBatch(n)
-		})
-	}
 	for _, n := range f.list.nodes {
 		if !isRow(f.of[n]) {
 			continue

@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"fmt"
 	"slices"
 
 	"bnetc/ir"
@@ -25,6 +26,7 @@ type gradient struct {
 	tile   int // the loop whose turns are the tile's rows; -1: there is none
 	vector int // the loop whose turns are its columns, along which weights are contiguous
 	panels int // the argument of an outer product that is a vector along the columns: 1, the inputs, or 0, the outputs
+	slabs  int // into which the outermost of the loops of a sum is cut, each in a sum of its own; 1: it is whole
 }
 
 // learnWeights makes the loops of an Update whose gradient is a sum of outer products.
@@ -36,11 +38,21 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		b.packRows(n.Args[w.panels], n.Rel)
 		b.fetch(f, g, n)
 	}
+	w.slabs = w.chooseSlabs()
+	into := k
+	if w.slabs > 1 {
+		into = &kernel.Kernel{Name: k.Name + "_slabs"}
+	}
 	rows, columns := w.cuts()
 	for _, r := range rows {
 		for _, c := range columns {
-			k.Body = append(k.Body, w.piece(r, c)...)
+			into.Body = append(into.Body, w.piece(r, c)...)
 		}
+	}
+	if w.slabs > 1 {
+		b.finish(g, into)
+		k.Body = w.overSlabs()
+		b.remarks = append(b.remarks, Remark{Subject: update.Args[0].Name, Text: fmt.Sprintf("its gradient's sum in %d slabs, added up where the optimizer is", w.slabs)})
 	}
 }
 
@@ -150,6 +162,9 @@ func (w *gradient) piece(rows, columns cut) []kernel.Stmt {
 		apart, beside = 1, t.vectors
 	}
 	var outer []kernel.Loop
+	if w.slabs > 1 {
+		outer = append(outer, kernel.Loop{Var: "slab", Extent: w.slabs, Mark: kernel.Parallel})
+	}
 	cut := func(name string, c cut) (from kernel.Index) {
 		from = at(c.from)
 		if c.count > 1 {
@@ -202,13 +217,16 @@ func (t *gradientTile) within(x kernel.Index) kernel.Index {
 	return x
 }
 
-// one is what is done for one weight: its sums over the batch, then the optimizer.
+// one is what is done for one weight: its sums over the batch, then the optimizer; or the sums over a slab.
 func (t *gradientTile) one() []kernel.Stmt {
 	place := t.within(t.weight)
 	e := &element{b: t.builder, vars: map[*tensor.Node]string{}, unit: place, shape: []int{units(t.rel.WShape)}, dims: []kernel.Index{place}}
 	var zero []kernel.Stmt
 	for _, n := range t.outers {
 		zero = append(zero, &kernel.Let{Var: e.define(n), Value: number(0)})
+	}
+	if t.slabs > 1 {
+		return slices.Concat(zero, t.inSlab(t.sumBatch(e)), t.keep(e))
 	}
 	return slices.Concat(zero, inGuards(t.reduce, t.guards, t.sumBatch(e)), t.apply(e, t.group, t.update))
 }

@@ -131,22 +131,37 @@ func compactValue(x kernel.Value) kernel.Value {
 	return out
 }
 
-// learnSums is the Update of a parameter whose gradient sums values over the batch (and over locations, for a shared bias).
+// learnSums is the Update of a parameter whose gradient sums values over the batch (and over locations, for a shared bias). A vector is samples, whose sums
+// are added up behind; where lanes may load from anywhere, it is parameters, and each lane has a sum of its own.
 func (b *builder) learnSums(f *fusion, g *group, k *kernel.Kernel, update *tensor.Node) {
 	shape := update.Args[0].Type.Shape
-	w := &walk{shape: shape, dims: make([]kernel.Index, len(shape))}
-	for d, extent := range shape {
+	last := len(shape) - 1
+	var outer []kernel.Loop
+	dims := make([]kernel.Index, len(shape))
+	for d, extent := range shape[:last] {
 		l := kernel.Loop{Var: fmt.Sprintf("i%d", d), Extent: extent, Mark: kernel.Parallel}
-		w.loops, w.dims[d] = append(w.loops, l), v(l.Var)
+		outer, dims[d] = append(outer, l), v(l.Var)
 	}
-	e := b.element(f, g, w.dims, shape)
-	body := b.sums(f, g, e)
-	body = append(body, b.apply(e, g, update)...)
-	k.Body = nest(w.loops, body)
+	widths := []int{1}
+	if b.target.Strided {
+		widths = []int{b.target.Vector, 1}
+	}
+	for _, c := range cuts(shape[last], widths) {
+		l := kernel.Loop{Var: fmt.Sprintf("i%d", last), Extent: c.count, Mark: kernel.Parallel}
+		dims[last] = plus(at(c.from), v(l.Var), c.width)
+		loops := append(slices.Clone(outer), l)
+		if c.width > 1 {
+			dims[last] = plus(dims[last], v("lane"), 1)
+			loops = append(loops, kernel.Loop{Var: "lane", Extent: c.width, Mark: kernel.Vector})
+		}
+		e := b.element(f, g, dims, shape)
+		body := append(b.sums(f, g, e, c.width == 1), b.apply(e, g, update)...)
+		k.Body = append(k.Body, nest(loops, body)...)
+	}
 }
 
-// sums computes a group's sums over the batch at one element of a parameter: whole blocks as vectors, the rest one by one.
-func (b *builder) sums(f *fusion, g *group, e *element) []kernel.Stmt {
+// sums computes a group's sums over the batch at one element of a parameter: whole blocks as vectors unless the caller has lanes of its own, the rest one by one.
+func (b *builder) sums(f *fusion, g *group, e *element, vectors bool) []kernel.Stmt {
 	var body []kernel.Stmt
 	for _, n := range g.nodes {
 		if n.Op != tensor.Reduce || n.Kind != tensor.SumBatch {
@@ -173,7 +188,10 @@ func (b *builder) sums(f *fusion, g *group, e *element) []kernel.Stmt {
 			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(load(buffer, block, position, lane))}}
 		}
 		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
-		if full > 0 {
+		switch {
+		case full > 0 && !vectors:
+			body = append(body, nest(append(slices.Clone(locations), kernel.Loop{Var: "nb", Extent: full}, kernel.Loop{Var: "n", Extent: b.lanes}), add(v("nb"), v("n")))...)
+		case full > 0:
 			loops := append(slices.Clone(locations), kernel.Loop{Var: "nb", Extent: full})
 			if n := b.lanes / b.target.Vector; n > 1 {
 				loops = append(loops, kernel.Loop{Var: "v", Extent: n})
@@ -191,7 +209,7 @@ func (b *builder) sums(f *fusion, g *group, e *element) []kernel.Stmt {
 func (b *builder) metrics(f *fusion, g *group) error {
 	k := &kernel.Kernel{Name: kernelName(g)}
 	e := b.element(f, g, []kernel.Index{at(0)}, []int{1})
-	body := b.sums(f, g, e)
+	body := b.sums(f, g, e, true)
 	for _, n := range g.nodes {
 		if n.Op == tensor.Map {
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})

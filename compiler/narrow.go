@@ -40,7 +40,7 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 			continue
 		}
 		temps++
-		if before := b.Floats(); travels[i] && !perSample(b) {
+		if before := b.Floats(); travels[i] && !perSample(b) && !bySlab(b) {
 			b.Type = p.Precision
 			narrowed++
 			saved += before - b.Floats()
@@ -54,6 +54,9 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 
 // perSample tells whether a buffer holds one number for each sample, in lanes.
 func perSample(b *kernel.Buffer) bool { return len(b.Shape) == 3 && b.Shape[1] == 1 }
+
+// bySlab tells whether a buffer holds partial sums of a gradient: steps of learning, too.
+func bySlab(b *kernel.Buffer) bool { return len(b.Shape) == 2 }
 
 // storage is the type of a precision's name, which the checker has found among Tables.
 func storage(precision string) kernel.Type {

@@ -17,6 +17,10 @@ type Target struct {
 	// Fours says that loads and stores of four neighbours cost what one costs: a block of the batch is then four vectors, and the four samples of a lane lie
 	// side by side.
 	Fours bool
+	// Columns is how many vectors of columns a gradient's tile has, where it is not what Fours says.
+	Columns int
+	// Longest is how many terms a worker adds up in one kernel at most; 0: any number. Positions is how many parallel positions keep the workers busy.
+	Longest, Positions int
 	// Strided says that lanes may load fours from anywhere at that cost: gradients then read activities as they lie, and nothing is packed for them.
 	Strided bool
 }
@@ -24,10 +28,10 @@ type Target struct {
 // Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,
 // and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side.
 var (
-	Software   = Target{Name: "software", Vector: 8, Registers: 86, Workers: 1, Wide: true, Fours: true, Strided: true}
-	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Workers: 1, Wide: true, Fours: true}
-	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Workers: 1, Wide: true, Fours: true}
-	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Workers: 1, Wide: true, Fours: true}
+	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true}
+	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Workers: 1, Positions: 512, Wide: true, Fours: true}
+	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Workers: 1, Positions: 128, Wide: true, Fours: true}
+	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Workers: 1, Positions: 128, Wide: true, Fours: true}
 )
 
 // shared is the mark of a loop that workers share where there are more of them than blocks of the batch.
@@ -48,7 +52,10 @@ func (t *Target) lanes(batch int) int {
 
 // columns is how many vectors of columns a gradient's tile has.
 func (t *Target) columns() int {
-	if t.Fours {
+	switch {
+	case t.Columns > 0:
+		return t.Columns
+	case t.Fours:
 		return 4
 	}
 	return 2
