@@ -24,7 +24,7 @@ var targets = []Target{
 	{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, Workers: 2, BatchLocal: true},
 	{Name: "avx512", Vector: 16, Registers: 32, Cache: 4 << 20, Workers: 2, BatchLocal: true},
 	{Name: "by units", Vector: 8, Registers: 16, Cache: 0, Workers: 2, BatchLocal: false},
-	{Name: "wide", Vector: 4, Registers: 22, Workers: 1, Positions: 64, Wide: true, Fours: true},
+	{Name: "wide", Vector: 4, Registers: 22, Columns: 4, Workers: 1, Positions: 64, Wide: true, Fours: true},
 	{Name: "wide and strided", Vector: 8, Registers: 44, Columns: 8, Workers: 1, Longest: 24, Wide: true, Fours: true, Strided: true},
 }
 

@@ -17,7 +17,7 @@ type Target struct {
 	// Fours says that loads and stores of four neighbours cost what one costs: a block of the batch is then four vectors, and the four samples of a lane lie
 	// side by side.
 	Fours bool
-	// Columns is how many vectors of columns a gradient's tile has, where it is not what Fours says.
+	// Columns is how many vectors of columns a gradient's tile has; 0 is 2.
 	Columns int
 	// Longest is how many terms a worker adds up in one kernel at most; 0: any number. Positions is how many parallel positions keep the workers busy.
 	Longest, Positions int
@@ -29,9 +29,9 @@ type Target struct {
 // and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side.
 var (
 	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true}
-	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Workers: 1, Positions: 512, Wide: true, Fours: true}
-	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Workers: 1, Positions: 128, Wide: true, Fours: true}
-	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Workers: 1, Positions: 128, Wide: true, Fours: true}
+	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true}
+	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
+	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
 )
 
 // shared is the mark of a loop that workers share where there are more of them than blocks of the batch.
@@ -52,11 +52,8 @@ func (t *Target) lanes(batch int) int {
 
 // columns is how many vectors of columns a gradient's tile has.
 func (t *Target) columns() int {
-	switch {
-	case t.Columns > 0:
+	if t.Columns > 0 {
 		return t.Columns
-	case t.Fours:
-		return 4
 	}
 	return 2
 }

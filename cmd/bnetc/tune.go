@@ -26,11 +26,16 @@ type tunable interface {
 type schedule struct {
 	Vector    int `json:"vector"`
 	Registers int `json:"registers"`
+	Columns   int `json:"columns"`
 }
 
 func (s schedule) of(t compiler.Target) compiler.Target {
-	t.Vector, t.Registers = s.Vector, s.Registers
+	t.Vector, t.Registers, t.Columns = s.Vector, s.Registers, s.Columns
 	return t
+}
+
+func (s schedule) String() string {
+	return fmt.Sprintf("vectors of %d, %d registers, tiles of %d columns", s.Vector, s.Registers, s.Columns)
 }
 
 // tuned is the schedule that was measured to be best on a device, else that of its class.
@@ -45,7 +50,7 @@ func tuned(b backend.Backend, class compiler.Target) compiler.Target {
 	}
 	text, err := os.ReadFile(path)
 	var s schedule
-	if err != nil || json.Unmarshal(text, &s) != nil || s.Vector < 1 || s.Registers < 8 {
+	if err != nil || json.Unmarshal(text, &s) != nil || s.Vector < 1 || s.Registers < 8 || s.Columns < 1 {
 		return class
 	}
 	return s.of(class)
@@ -70,20 +75,42 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 		return err
 	}
 	now, best, least := t.aim(to.place), schedule{}, 0.0
-	for _, vector := range []int{now.Vector / 2, now.Vector, 2 * now.Vector} {
-		for _, registers := range []int{now.Registers / 2, now.Registers, 2 * now.Registers} {
-			s := schedule{max(1, vector), max(8, registers)}
-			ms, err := c.try(ctx, p, t, to.place, s.of(now))
-			if ctx.Err() != nil {
-				return ctx.Err() // half a search keeps nothing
-			}
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "vectors of %d, %d registers: %v\n", s.Vector, s.Registers, err)
-				continue
-			}
-			fmt.Fprintf(os.Stderr, "vectors of %d, %d registers: %.3f ms\n", s.Vector, s.Registers, ms)
-			if best.Vector == 0 || ms < least {
-				best, least = s, ms
+	measure := func(s schedule) error {
+		ms, err := c.try(ctx, p, t, to.place, s.of(now))
+		if ctx.Err() != nil {
+			return ctx.Err() // half a search keeps nothing
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", s, err)
+			return nil
+		}
+		fmt.Fprintf(os.Stderr, "%s: %.3f ms\n", s, ms)
+		if best.Vector == 0 || ms < least {
+			best, least = s, ms
+		}
+		return nil
+	}
+	from := schedule{now.Vector, now.Registers, now.Columns}
+	if err := measure(from); err != nil {
+		return err
+	}
+	// One number after the other, half of it and twice, from the best so far.
+	for _, number := range []func(s *schedule) (x *int, least int){
+		func(s *schedule) (*int, int) { return &s.Registers, 8 },
+		func(s *schedule) (*int, int) { return &s.Columns, 1 },
+		func(s *schedule) (*int, int) { return &s.Vector, 1 },
+	} {
+		if best.Vector > 0 {
+			from = best
+		}
+		half, twice := from, from
+		x, least := number(&half)
+		*x = max(least, *x/2)
+		x, _ = number(&twice)
+		*x *= 2
+		for _, s := range []schedule{half, twice} {
+			if err := measure(s); err != nil {
+				return err
 			}
 		}
 	}
