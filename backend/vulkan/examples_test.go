@@ -42,7 +42,7 @@ var devices = []struct {
 // Every rule's kernels are valid modules for every class of device.
 func TestModulesAreValid(t *testing.T) {
 	for _, d := range devices {
-		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "mnist_tiled_bp.bnet",
+		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "imagenet_conv_bp.bnet", "mnist_tiled_bp.bnet",
 			"mnist_fc_sdtp_parallel.bnet train.precision=f16", "mnist_lc_dtp_parallel.bnet train.precision=bf16"} {
 			t.Run(d.target.Name+"/"+program, func(t *testing.T) {
 				words := strings.Fields(program)
