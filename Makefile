@@ -16,7 +16,7 @@ test:     ## all tests; installs what those of Vulkan use on Debian or Ubuntu wh
 	go test ./...
 
 golden:   ## rewrite the golden files, then read the diff
-	go test $$(go list -f '{{$$p := .ImportPath}}{{range .TestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}{{range .XTestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}' ./...) -update
+	go test $$(go list -f '{{$$p := .ImportPath}}{{range .TestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}{{range .XTestImports}}{{if eq . "bnetc/internal/golden"}}{{$$p}} {{end}}{{end}}' ./...) -short -update
 	git diff --stat
 
 race:     ## the race detector over the suite

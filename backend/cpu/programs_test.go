@@ -17,6 +17,9 @@ var full = flag.Bool("full", false, "run the whole product of programs, of hours
 
 // Every program of the table, for each kind of target.
 func TestPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
 	targets := []compiler.Target{
 		{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, Workers: 2, BatchLocal: true},
 		{Name: "avx512", Vector: 16, Registers: 32, Cache: 4 << 20, Workers: 2, BatchLocal: true},

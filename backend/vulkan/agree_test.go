@@ -53,6 +53,9 @@ func needDevice(t testing.TB) {
 
 // Every program of the table agrees with the reference executor.
 func TestAgree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
 	needDevice(t)
 	table := programs.All()
 	if *full {
