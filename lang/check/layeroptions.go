@@ -57,10 +57,12 @@ func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 	for _, opt := range c.setOptions(d, last) {
 		word := opt.Word.Text
 		class := classOf(word)
-		if first, ok := seen[class]; ok {
-			c.wrong(diag.DuplicateOption, opt.Span, "the "+class.name+" of "+d.Name.Text+" is given twice").Also(first, "the first")
+		if class.words != nil || c.findFunction(word) != nil { // of a word that nobody knows nothing follows
+			if first, ok := seen[class]; ok {
+				c.wrong(diag.DuplicateOption, opt.Span, "the "+class.name+" of "+d.Name.Text+" is given twice").Also(first, "the first")
+			}
+			seen[class] = opt.Span
 		}
-		seen[class] = opt.Span
 		switch class.name {
 		case "sharing":
 			o.sharing = opt.Span
@@ -199,12 +201,12 @@ func (c *checker) function(opt *lang.Option, output bool) Function {
 	info := c.findFunction(f.Name)
 	if info == nil {
 		names := c.functionNames(output)
-		all := slices.Clone(names)
+		var options []string
 		for _, class := range optionClasses {
-			all = append(all, class.words...)
+			options = append(options, class.words...)
 		}
 		c.list.Error(diag.UnknownName, opt.Word.Span, "no nonlinearity or layer option is named "+quote(f.Name)).
-			Nearest(f.Name, all, "nonlinearities: "+strings.Join(names, ", "))
+			Nearest(f.Name, slices.Concat(names, options), "nonlinearities: "+strings.Join(names, ", ")+"; options: "+strings.Join(options, ", "))
 		return Function{Name: "identity"}
 	}
 	if info.Output && !output {

@@ -141,6 +141,15 @@ func (o *overrides) unknown(l *diag.List) {
 		if o.used[k] {
 			continue
 		}
-		l.Error(diag.UnknownSetting, diag.Span{}, fmt.Sprintf("--set %s: the program has no such setting", k)).Expected("one of "+strings.Join(known, ", ")).Nearest(k, known, "")
+		last, alike := k[strings.LastIndex(k, ".")+1:], ""
+		for _, path := range known {
+			if strings.HasSuffix(path, "."+last) {
+				alike += ", `" + path + "`"
+			}
+		}
+		if alike != "" {
+			alike = "there is " + alike[2:]
+		}
+		l.Error(diag.UnknownSetting, diag.Span{}, fmt.Sprintf("--set %s: the program has no such setting", k)).Expected("one of "+strings.Join(known, ", ")).Nearest(k, known, alike)
 	}
 }

@@ -85,6 +85,7 @@ func TestSetRefuses(t *testing.T) {
 	for set, want := range map[string]string{
 		"noise":                         "--set takes PATH=VALUE",
 		"learn.nois=1":                  "did you mean `learn.noise`?",
+		"learn.lr=1":                    "there is `learn.forward.lr`, `learn.inverse.lr`",
 		"l9.aux=1":                      "the program has no such setting",
 		"l1.aux=1":                      "the program has no such setting",
 		"l2.sharing=shared":             "the program has no such setting",

@@ -100,7 +100,15 @@ func number(text string) (float64, bool) {
 }
 
 // trainWords are all settings of training.
-var trainWords = []string{"batch", "epochs", "seed", "log_every", "keep_last", "strict", "target", "augment", "precision"}
+var trainWords = func() (words []string) {
+	for _, n := range trainNumbers {
+		words = append(words, n.word)
+	}
+	for _, f := range trainFlags {
+		words = append(words, f.word)
+	}
+	return append(words, "target", "augment", "precision")
+}()
 
 func (c *checker) setting(s *lang.Setting) {
 	word := s.Word.Text
