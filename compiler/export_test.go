@@ -3,6 +3,7 @@ package compiler
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
@@ -37,4 +38,28 @@ func runText[P program](ps pass[P], text string, parse func(string) (P, error), 
 	}
 	remarks := ps.run(p, t)
 	return p.String(), remarks, verify(ps.name, p)
+}
+
+// Summary is the numbers of a plan that must not get worse, for golden files: kernels, levels, barriers, arithmetic and bytes of each list, memory, and
+// how many params learn from a gradient that is never stored.
+func (c *Compilation) Summary() string {
+	var b strings.Builder
+	for i := range c.Plan.Lists {
+		l := &c.Plan.Lists[i]
+		k := CostOf(c.Plan, l)
+		fmt.Fprintf(&b, "%s: kernels %d, levels %d, barriers %d, flops %d, bytes %d\n", l.Name, k.Kernels, k.Levels, k.Levels-1, k.Flops, k.Bytes)
+	}
+	m := MemoryOf(c.Plan)
+	fmt.Fprintf(&b, "memory: parameters %d, states %d, activities %d, inputs %d, peak %d\n", m.Parameters, m.States, m.Activities, m.Inputs, m.Peak())
+	learned, fused := 0, 0
+	for _, n := range c.Tensor.Nodes {
+		if n.Op == tensor.Update && n.Args[0].Param.Kind == tensor.Weight {
+			learned++
+			if n.Args[1].Fuse == n.Fuse {
+				fused++
+			}
+		}
+	}
+	fmt.Fprintf(&b, "gradients: %d, stored %d\n", learned, learned-fused)
+	return b.String()
 }

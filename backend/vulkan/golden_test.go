@@ -1,6 +1,7 @@
 package vulkan
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestGoldenModules(t *testing.T) {
 				for _, k := range plan.Kernels {
 					s, err := lowerKernel(plan, k, place(plan), limits)
 					require.NoError(t, err)
-					texts = append(texts, s.text(k))
+					texts = append(texts, fmt.Sprintf("; %s: %s\n; %d x %d workgroups of %d\n", k.Name, k.From, s.Groups[0], s.Groups[1], s.Local)+s.Text)
 				}
 				golden.Check(t, file, section, strings.Join(texts, "\n"))
 			}

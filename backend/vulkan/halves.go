@@ -1,25 +1,25 @@
 package vulkan
 
 import (
-	"fmt"
-
 	"bnetc/backend/vulkan/spirv"
 	"bnetc/ir/kernel"
 )
 
-// Elements of 16 bits are integers to a shader, which makes floats of them itself: so nothing is asked of a device but that they may lie in storage buffers, and a
-// store rounds to the nearest, ties to even, whatever the driver's own conversions do.
+// Elements of 16 bits are integers to a shader, which makes floats of them itself: so nothing is asked of a device but that they may lie in storage buffers; a
+// store rounds to the nearest, ties to even, and a load keeps the least numbers, whatever the driver's own conversions do.
 
-// widen makes a float of an element as it was loaded.
+// widen makes a float of an element as it was loaded, by the same formulas as backend/cpu/rt.
 func (w *lowering) widen(t kernel.Type, x spirv.ID) spirv.ID {
 	switch t {
 	case kernel.BF16:
 		return w.asFloat(w.u(spirv.OpShiftLeft, x, 16))
 	case kernel.F16:
-		pair := w.share(fmt.Sprint(spirv.UnpackHalf2x16, x), 0, []spirv.ID{x}, func(b *spirv.Block) spirv.ID {
-			return b.Extended(spirv.UnpackHalf2x16, w.m.Vector(w.m.Float(), 2), x)
-		})
-		return w.share(fmt.Sprint("lower ", pair), 0, []spirv.ID{pair}, func(b *spirv.Block) spirv.ID { return b.Extract(w.m.Float(), pair, 0) })
+		m := w.u(spirv.OpBitwiseAnd, x, 0x7fff)
+		top := w.choose(w.compare(spirv.OpULessThan, m, w.m.UintConst(0x7c00)), w.m.UintConst(112<<23), w.m.UintConst(224<<23)) // the exponent of infinity is the largest, too
+		wide := w.add(w.u(spirv.OpShiftLeft, m, 13), top)
+		tiny := w.bits(w.f(spirv.OpFMul, w.emit(spirv.OpConvertUToF, w.m.Float(), m), w.float(0x1p-24)))
+		r := w.choose(w.compare(spirv.OpULessThan, m, w.m.UintConst(0x400)), tiny, wide)
+		return w.asFloat(w.emit(spirv.OpBitwiseOr, w.m.Uint(), r, w.u(spirv.OpShiftLeft, w.u(spirv.OpBitwiseAnd, x, 0x8000), 16)))
 	}
 	return x
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bnetc/backend/vulkan/spirv"
 	"bnetc/ir"
@@ -260,11 +259,4 @@ func (w *lowering) condition(e *ir.Expr, input func(i int) spirv.ID) spirv.ID {
 		return w.emit(op, w.m.Bool(), w.expr(e.Args[0], input), w.expr(e.Args[1], input))
 	}
 	return w.emit(spirv.OpFUnordNotEqual, w.m.Bool(), w.expr(e, input), w.float(0))
-}
-
-// text is a shader's module in assembly form, under a head of comments that say where it comes from.
-func (s *Shader) text(k *kernel.Kernel) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "; %s: %s\n; %d x %d workgroups of %d\n", k.Name, k.From, s.Groups[0], s.Groups[1], s.Local)
-	return b.String() + s.Text
 }

@@ -191,14 +191,6 @@ func (m *Module) UintConst(x uint32) ID {
 	})
 }
 
-// IntConst is a signed number.
-func (m *Module) IntConst(x int32) ID {
-	return m.once(fmt.Sprintf("int %d", x), func() ID {
-		typ, text := m.Int(), fmt.Sprint(x)
-		return m.declare("int_"+text, OpConstant, typ, operand{words: []uint32{uint32(x)}, text: text})
-	})
-}
-
 // Name gives a value the name that tools show for it.
 func (m *Module) Name(id ID, name string) {
 	m.sections[debug] = append(m.sections[debug], &record{op: OpName, operands: []operand{ref(id), quoted(name)}})

@@ -162,6 +162,4 @@ var (
 	FAbs = GLSL{enumerant{4, "FAbs"}}
 	Sqrt = GLSL{enumerant{31, "Sqrt"}}
 	Fma  = GLSL{enumerant{50, "Fma"}}
-
-	UnpackHalf2x16 = GLSL{enumerant{62, "UnpackHalf2x16"}}
 )
