@@ -20,7 +20,7 @@ golden:   ## rewrite the golden files, then read the diff
 	git diff --stat
 
 race:     ## the race detector over the suite
-	go test -race ./...
+	go test -race -timeout 60m ./...
 
 FUZZTIME ?= 2m
 fuzz:     ## every fuzz target for FUZZTIME
