@@ -21,7 +21,7 @@ var accuracy = []struct {
 }{
 	{ir.OpExp, math.Exp, 2},
 	{ir.OpLog, math.Log, 2},
-	{ir.OpTanh, math.Tanh, 3},
+	{ir.OpTanh, math.Tanh, 2.5},
 	{ir.OpSqrt, math.Sqrt, 0.5},
 }
 

