@@ -4,6 +4,7 @@ package vulkan
 #cgo linux LDFLAGS: -ldl
 #include <dlfcn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,18 +67,31 @@ typedef struct { uint32_t type; void *next; uint32_t flags; const char *id; int3
 static uint32_t on_message(uint32_t severity, uint32_t kinds, const callback_data *data, void *to) {
 	(void)severity, (void)kinds;
 	message *m = malloc(sizeof *m);
-	m->text = strdup(data->text ? data->text : "");
+	const char *id = data->id ? data->id : "", *text = data->text ? data->text : "";
+	m->text = malloc(strlen(id) + strlen(text) + 3);
+	sprintf(m->text, "%s: %s", id, text);
 	message *old = __atomic_load_n((message **)to, __ATOMIC_RELAXED);
 	do m->next = old;
 	while (!__atomic_compare_exchange_n((message **)to, &old, m, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 	return 0;
 }
 
+typedef struct { uint32_t type; const void *next; uint32_t enabled; const uint32_t *enable; uint32_t disabled; const uint32_t *disable; } validation_features;
+
+typedef struct { const char *layer, *name; uint32_t type, count; const void *values; } layer_setting;
+typedef struct { uint32_t type; const void *next; uint32_t count; const layer_setting *settings; } layer_settings;
+
+// Synchronization is validated. Layers that have settings look at copies alone where they are not told that what shaders touch counts.
+static const uint32_t on = 1, synchronization = 4;
+static const validation_features features = { 1000247000, NULL, 1, &synchronization, 0, NULL };
+static const layer_setting shaders_count = { "VK_LAYER_KHRONOS_validation", "syncval_shader_accesses_heuristic", 0, 1, &on };
+static const layer_settings settings = { 1000496000, &features, 1, &shaders_count };
+
 typedef struct { uint32_t type; const void *next; uint32_t flags, severity, kinds; void *callback, *data; } messenger_info;
 
-static messenger_info *new_messenger_info(const void *next, void *to) {
+static messenger_info *new_messenger_info(int has_settings, void *to) {
 	messenger_info *info = calloc(1, sizeof *info);
-	*info = (messenger_info){ 1000128004, next, 0, 0x1100, 0x7, on_message, to }; // warnings and errors, of every kind
+	*info = (messenger_info){ 1000128004, has_settings ? (const void *)&settings : &features, 0, 0x1100, 0x7, on_message, to }; // warnings and errors, of every kind
 	return info;
 }
 
@@ -85,16 +99,6 @@ static int32_t create_messenger(fn f, void *instance, const messenger_info *info
 	return ((int32_t (*)(void *, const messenger_info *, void *, void **))f)(instance, info, NULL, out);
 }
 static void destroy_messenger(fn f, void *instance, void *messenger) { ((void (*)(void *, void *, void *))f)(instance, messenger, NULL); }
-
-typedef struct { uint32_t type; const void *next; uint32_t enabled; const uint32_t *enable; uint32_t disabled; const uint32_t *disable; } validation_features;
-
-static validation_features *new_validation_features(uint32_t which) {
-	validation_features *v = calloc(1, sizeof *v + sizeof which);
-	uint32_t *list = (uint32_t *)(v + 1);
-	*list = which;
-	*v = (validation_features){ 1000247000, NULL, 1, list, 0, NULL };
-	return v;
-}
 
 // Calls that take arrays of structures.
 typedef struct { uint32_t type; const void *next; uint32_t waits; void *wait, *stages; uint32_t count; void *const *commands; uint32_t signals; void *signal; } submit_info;
@@ -302,20 +306,19 @@ func (c *calls) pipeline(d vk.Device, cache vk.PipelineCache, module vk.ShaderMo
 type listener struct {
 	first     **C.message // in C, for the layers' threads write here
 	info      *C.messenger_info
-	features  *C.validation_features
 	messenger unsafe.Pointer
 	destroy   C.fn
 }
 
-// listen prepares what an instance's creation is given, as the link to the next structure, so that every message from there on is kept. Synchronization
-// validation is asked for where the layer offers it.
-func listen(synchronization bool) (*listener, unsafe.Pointer) {
+// listen prepares what an instance's creation is given, as the link to the next structure, so that every message from there on is kept, and
+// synchronization is validated, whether the layers have settings or not.
+func listen(settings bool) (*listener, unsafe.Pointer) {
 	l := &listener{first: (**C.message)(C.calloc(1, C.size_t(unsafe.Sizeof(uintptr(0)))))}
-	if synchronization {
-		const synchronizationValidation = 4
-		l.features = C.new_validation_features(synchronizationValidation)
+	has := C.int(0)
+	if settings {
+		has = 1
 	}
-	l.info = C.new_messenger_info(unsafe.Pointer(l.features), unsafe.Pointer(l.first))
+	l.info = C.new_messenger_info(has, unsafe.Pointer(l.first))
 	return l, unsafe.Pointer(l.info)
 }
 
@@ -355,6 +358,5 @@ func (l *listener) messages() []string {
 func (l *listener) free() {
 	l.messages()
 	C.free(unsafe.Pointer(l.info))
-	C.free(unsafe.Pointer(l.features))
 	C.free(unsafe.Pointer(l.first))
 }

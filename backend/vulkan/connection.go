@@ -74,9 +74,14 @@ func (i *connection) create(validate bool) error {
 		SType: vk.StructureTypeApplicationInfo, PApplicationName: "bnetc\x00", PEngineName: "bnetc\x00", ApiVersion: vk.MakeVersion(1, 2, 0),
 	}}
 	if validate {
-		i.listener, info.PNext = listen(true)
 		info.EnabledLayerCount, info.PpEnabledLayerNames = 1, []string{validationLayer + "\x00"}
 		extensions := []string{"VK_EXT_debug_utils\x00", "VK_EXT_validation_features\x00"}
+		const settings = "VK_EXT_layer_settings"
+		has := layerHas(settings)
+		if has {
+			extensions = append(extensions, settings+"\x00")
+		}
+		i.listener, info.PNext = listen(has)
 		info.EnabledExtensionCount, info.PpEnabledExtensionNames = uint32(len(extensions)), extensions
 	}
 	defer info.Free()
@@ -91,6 +96,21 @@ func (i *connection) create(validate bool) error {
 	default:
 		return failed(result, "connecting to Vulkan")
 	}
+}
+
+// layerHas tells whether the validation layer has an extension.
+func layerHas(extension string) bool {
+	var n uint32
+	vk.EnumerateInstanceExtensionProperties(validationLayer+"\x00", &n, nil)
+	list := make([]vk.ExtensionProperties, n)
+	vk.EnumerateInstanceExtensionProperties(validationLayer+"\x00", &n, list)
+	for i := range list[:n] {
+		list[i].Deref()
+		if vk.ToString(list[i].ExtensionName[:]) == extension {
+			return true
+		}
+	}
+	return false
 }
 
 const noDevice = "install the driver of your graphics card (Debian, Ubuntu: apt install mesa-vulkan-drivers, which has a software device, too), or " + otherwise
