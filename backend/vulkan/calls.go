@@ -36,24 +36,57 @@ static void facts_of(fn f, void *device, int driver_known, device_facts *out) {
 	memcpy(out->info, d.info, sizeof d.info);
 }
 
-// What a device may have and is asked for: storage buffers of 16-bit elements.
+// What a device may have and is asked for: storage buffers of 16-bit elements, and what cooperative matrices take. Each follows the one before.
 typedef struct { uint32_t type; void *next; uint32_t buffers, uniforms, constants, interfaces; } storage16;
+typedef struct { uint32_t type; void *next; uint32_t model, device, chains; } memory_model;
+typedef struct { uint32_t type; void *next; uint32_t f16, i8; } arithmetic16;
+typedef struct { uint32_t type; void *next; uint32_t matrices, robust; } matrices;
+typedef struct { uint32_t type; void *next; uint32_t bf16, dot, matrices; } bfloat16;
+typedef struct { storage16 storage; memory_model model; arithmetic16 arithmetic; matrices matrices; bfloat16 bfloat; } feature_chain;
 typedef struct { uint32_t type; void *next; uint32_t features[256]; } features2;
 
-static int has_storage16(fn f, void *device) {
-	storage16 s = { .type = 1000083000 };
-	features2 *all = calloc(1, sizeof *all);
-	all->type = 1000059000;
-	all->next = &s;
-	((void (*)(void *, void *))f)(device, all);
-	free(all);
-	return s.buffers != 0;
+// new_features makes the chain, as long as the device knows it: of Vulkan 1.1 alone, with matrices, with those of bfloat16.
+static feature_chain *new_features(int with_matrices, int with_bfloat) {
+	feature_chain *f = calloc(1, sizeof *f);
+	f->storage.type = 1000083000, f->model.type = 1000211000, f->arithmetic.type = 1000082000, f->matrices.type = 1000506000, f->bfloat.type = 1000141000;
+	if (with_matrices) f->storage.next = &f->model, f->model.next = &f->arithmetic, f->arithmetic.next = &f->matrices;
+	if (with_bfloat) f->matrices.next = &f->bfloat;
+	return f;
 }
 
-static storage16 *new_storage16(void) {
-	storage16 *s = calloc(1, sizeof *s);
-	*s = (storage16){ .type = 1000083000, .buffers = 1 };
-	return s;
+static void features_of(fn f, void *device, feature_chain *into) {
+	features2 *all = calloc(1, sizeof *all);
+	all->type = 1000059000;
+	all->next = into;
+	((void (*)(void *, void *))f)(device, all);
+	free(all);
+}
+
+typedef struct { char name[256]; uint32_t version; } extension;
+
+static int has_extension(fn f, void *device, const char *name) {
+	int32_t (*list)(void *, const char *, uint32_t *, extension *) = (int32_t (*)(void *, const char *, uint32_t *, extension *))f;
+	uint32_t n = 0;
+	if (list(device, NULL, &n, NULL) || !n) return 0;
+	extension *all = calloc(n, sizeof *all);
+	int found = 0;
+	list(device, NULL, &n, all);
+	for (uint32_t i = 0; i < n; i++) found |= !strcmp(all[i].name, name);
+	free(all);
+	return found;
+}
+
+typedef struct { uint32_t type; void *next; uint32_t rows, columns, depth, a, b, c, result, saturates, scope; } product;
+
+// products lists what the device multiplies; the caller frees it.
+static product *products(fn f, void *device, uint32_t *n) {
+	int32_t (*list)(void *, uint32_t *, product *) = (int32_t (*)(void *, uint32_t *, product *))f;
+	*n = 0;
+	if (list(device, n, NULL) || !*n) return NULL;
+	product *all = calloc(*n, sizeof *all);
+	for (uint32_t i = 0; i < *n; i++) all[i].type = 1000506001;
+	list(device, n, all);
+	return all;
 }
 
 typedef struct { uint32_t flags, count, bits, granularity[3]; } family;
@@ -148,9 +181,12 @@ import "C"
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	vk "github.com/vulkan-go/vulkan"
+
+	"bnetc/ir/kernel"
 )
 
 // This file is the one place where Go meets Vulkan other than through vulkan-go: the loader; structures and calls newer than the binding's
@@ -185,7 +221,9 @@ func (l loader) find(of vk.Instance, name string) C.fn {
 
 // calls are the entry points of one instance that the binding lacks or cannot make safely.
 type calls struct {
-	properties2, features2, families, submit, barrier, copy, update, pipelines C.fn
+	properties2, features2, extensions, families, submit, barrier, copy, update, pipelines C.fn
+
+	products C.fn // nil where no driver knows of cooperative matrices
 }
 
 func (l loader) calls(of vk.Instance) (calls, error) {
@@ -194,13 +232,14 @@ func (l loader) calls(of vk.Instance) (calls, error) {
 		into *C.fn
 		name string
 	}{
-		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.features2, "vkGetPhysicalDeviceFeatures2"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
+		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.features2, "vkGetPhysicalDeviceFeatures2"}, {&c.extensions, "vkEnumerateDeviceExtensionProperties"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
 		{&c.barrier, "vkCmdPipelineBarrier"}, {&c.copy, "vkCmdCopyBuffer"}, {&c.update, "vkUpdateDescriptorSets"}, {&c.pipelines, "vkCreateComputePipelines"},
 	} {
 		if *f.into = l.find(of, f.name); *f.into == nil {
 			return c, fmt.Errorf("the Vulkan loader has no %s", f.name)
 		}
 	}
+	c.products = l.find(of, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR")
 	return c, nil
 }
 
@@ -227,15 +266,78 @@ func (c *calls) newerFacts(d vk.PhysicalDevice, version uint32) newerFacts {
 	return out
 }
 
-// storage16 tells whether a device has storage buffers of 16-bit elements.
-func (c *calls) storage16(d vk.PhysicalDevice) bool {
-	return C.has_storage16(c.features2, unsafe.Pointer(d)) != 0
+// features are what a device has, or is asked for, beyond what every one has.
+type features struct {
+	storage16        bool // storage buffers of 16-bit elements
+	matrices, bfloat bool // cooperative matrices with what they take; of bfloat16, too
 }
 
-// want16 asks for storage buffers of 16-bit elements where a device is opened: the link to the next structure, and what frees it.
-func want16() (next unsafe.Pointer, free func()) {
-	s := C.new_storage16()
-	return unsafe.Pointer(s), func() { C.free(unsafe.Pointer(s)) }
+// and is what both have.
+func (f features) and(g features) features {
+	return features{f.storage16 && g.storage16, f.matrices && g.matrices, f.bfloat && g.bfloat}
+}
+
+// The extensions of what Vulkan's versions do not hold.
+const (
+	matrixExtension = "VK_KHR_cooperative_matrix"
+	bfloatExtension = "VK_KHR_shader_bfloat16"
+)
+
+func (c *calls) has(d vk.PhysicalDevice, extension string) bool {
+	name := C.CString(extension)
+	defer C.free(unsafe.Pointer(name))
+	return C.has_extension(c.extensions, unsafe.Pointer(d), name) != 0
+}
+
+// features tells what a device has. Matrices take the memory model of Vulkan 1.2.
+func (c *calls) features(d vk.PhysicalDevice, version uint32) features {
+	matrices := c.products != nil && version >= vk.MakeVersion(1, 2, 0) && c.has(d, matrixExtension)
+	bfloat := matrices && c.has(d, bfloatExtension)
+	f := C.new_features(truth(matrices), truth(bfloat))
+	defer C.free(unsafe.Pointer(f))
+	C.features_of(c.features2, unsafe.Pointer(d), f)
+	matrices = f.storage.buffers != 0 && f.model.model != 0 && f.arithmetic.f16 != 0 && f.matrices.matrices != 0
+	return features{f.storage.buffers != 0, matrices, matrices && f.bfloat.bf16 != 0 && f.bfloat.matrices != 0}
+}
+
+// want asks for features where a device is opened: the link to the next structure, the extensions, and what frees the structures.
+func (f features) want() (next unsafe.Pointer, extensions []string, free func()) {
+	s := C.new_features(truth(f.matrices), truth(f.bfloat))
+	s.storage.buffers, s.model.model, s.arithmetic.f16, s.matrices.matrices, s.bfloat.bf16, s.bfloat.matrices = 1, 1, 1, 1, 1, 1
+	if f.matrices {
+		extensions = append(extensions, matrixExtension+"\x00")
+	}
+	if f.bfloat {
+		extensions = append(extensions, bfloatExtension+"\x00")
+	}
+	return unsafe.Pointer(s), extensions, func() { C.free(unsafe.Pointer(s)) }
+}
+
+func truth(x bool) C.int {
+	if x {
+		return 1
+	}
+	return 0
+}
+
+// matrixProducts lists the products of 16-bit matrices that a device's subgroups add up in float32.
+func (c *calls) matrixProducts(d vk.PhysicalDevice, bfloat bool) []kernel.MatrixProduct {
+	const float16, float32, bfloat16, subgroup = 0, 1, 1000141000, 3
+	var n C.uint32_t
+	list := C.products(c.products, unsafe.Pointer(d), &n)
+	defer C.free(unsafe.Pointer(list))
+	var out []kernel.MatrixProduct
+	for _, p := range unsafe.Slice(list, int(n)) {
+		m := kernel.MatrixProduct{Rows: int(p.rows), Columns: int(p.columns), Depth: int(p.depth), Of: kernel.F16}
+		if p.a == bfloat16 {
+			m.Of = kernel.BF16
+		}
+		known := p.a == float16 || p.a == bfloat16 && bfloat
+		if known && p.b == p.a && p.c == float32 && p.result == float32 && p.scope == subgroup && p.saturates == 0 && !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // A family is the queues of one kind that a device has.

@@ -23,6 +23,7 @@ type Device struct {
 
 	physical   vk.PhysicalDevice
 	version    uint32
+	has        features
 	id         string // of device and driver: what was compiled or measured for one is for no other
 	family     uint32 // of queues that compute
 	tick       float64
@@ -124,9 +125,13 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		Groups: int(min(l.MaxComputeWorkGroupCount[0], l.MaxComputeWorkGroupCount[1], l.MaxComputeWorkGroupCount[2])),
 		Local:  int(min(l.MaxComputeWorkGroupInvocations, l.MaxComputeWorkGroupSize[0])), Shared: int(l.MaxComputeSharedMemorySize),
 	}
-	d.Limits.Unroll, d.Limits.Only32 = 4, !i.storage16(h)
+	d.has = i.features(h, p.ApiVersion)
+	d.Limits.Unroll, d.Limits.Only32 = 4, !d.has.storage16
 	if newer.addsSubgroup {
 		d.Limits.Subgroup = newer.subgroup
+		if d.has.matrices {
+			d.Limits.Matrices = i.matrixProducts(h, d.has.bfloat)
+		}
 	}
 	if d.software() {
 		// llvmpipe loads from storage buffers lane by lane, testing each address, and from texel buffers all lanes at once; and it leaves all loops of an invocation
@@ -211,16 +216,16 @@ type logical struct {
 	queue  vk.Queue
 }
 
-// start opens a device.
-func (i *connection) start(d *Device) (*logical, error) {
+// start opens a device with the features that a plan needs.
+func (i *connection) start(d *Device, needed features) (*logical, error) {
 	info := vk.DeviceCreateInfo{SType: vk.StructureTypeDeviceCreateInfo, QueueCreateInfoCount: 1, PQueueCreateInfos: []vk.DeviceQueueCreateInfo{{
 		SType: vk.StructureTypeDeviceQueueCreateInfo, QueueFamilyIndex: d.family, QueueCount: 1, PQueuePriorities: []float32{1},
 	}}}
 	defer info.Free()
-	if !d.Limits.Only32 {
-		next, free := want16()
+	if needed.storage16 {
+		next, extensions, free := needed.want()
 		defer free()
-		info.PNext = next
+		info.PNext, info.EnabledExtensionCount, info.PpEnabledExtensionNames = next, uint32(len(extensions)), extensions
 	}
 	var device vk.Device
 	if err := failed(vk.CreateDevice(d.physical, &info, nil, &device), "opening "+d.String()); err != nil {

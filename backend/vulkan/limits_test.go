@@ -21,7 +21,7 @@ type narrow struct {
 }
 
 func (b *narrow) Build(_ context.Context, p *kernel.Plan) (backend.Machine, error) {
-	d, err := (&Backend{Validate: true}).open()
+	d, err := (&Backend{Validate: true}).open(p)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ var (
 
 // Build encodes a plan's kernels for the device and puts the plan there.
 func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine, error) {
-	d, err := b.open()
+	d, err := b.open(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (b *Backend) Build(ctx context.Context, plan *kernel.Plan) (backend.Machine
 	return start(plan, d, where, shaders)
 }
 
-// open connects to the device asked for.
-func (b *Backend) open() (*logical, error) {
+// open connects to the device asked for, with what it has of the features that a plan needs.
+func (b *Backend) open(plan *kernel.Plan) (*logical, error) {
 	i, err := open(library, b.Validate)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (b *Backend) open() (*logical, error) {
 		var d *Device
 		if d, err = choose(list, b.Device); err == nil {
 			var l *logical
-			if l, err = i.start(d); err == nil {
+			if l, err = i.start(d, d.has.and(needs(plan))); err == nil {
 				return l, nil
 			}
 		}

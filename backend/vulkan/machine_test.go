@@ -437,6 +437,13 @@ func TestLimitsWithin(t *testing.T) {
 	other := large
 	other.Subgroup = 64
 	require.False(t, large.within(other))
+	other = large
+	other.Matrices = []kernel.MatrixProduct{{Rows: 16, Columns: 16, Depth: 16}, {Rows: 8, Columns: 8, Depth: 8, Of: kernel.F16}}
+	require.True(t, large.within(other))
+	large.Matrices = other.Matrices[1:]
+	require.True(t, large.within(other))
+	large.Matrices = []kernel.MatrixProduct{{Rows: 8, Columns: 8, Depth: 8, Of: kernel.BF16}}
+	require.False(t, large.within(other))
 }
 
 func TestProfile(t *testing.T) {

@@ -1,5 +1,11 @@
 package vulkan
 
+import (
+	"slices"
+
+	"bnetc/ir/kernel"
+)
+
 // A Shader is one kernel as a SPIR-V compute module, and what the host must know to run it: one dispatch of Groups workgroups, with
 // binding i of descriptor set 0 the memory that Bindings[i] names.
 type Shader struct {
@@ -35,6 +41,8 @@ type Limits struct {
 	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
 	Only32   bool  `json:"only32"`   // no storage buffers of 16-bit elements: no storageBuffer16BitAccess
 	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
+	// Matrices are the products that a subgroup computes together, best first: cooperative matrices, and none without a subgroup that adds up.
+	Matrices []kernel.MatrixProduct `json:"matrices,omitempty"`
 }
 
 // A layout says where in the device's memory the buffers of a plan begin: in floats, behind the start of one of the pieces of memory that the host allocates.
@@ -42,4 +50,9 @@ type Limits struct {
 type layout struct {
 	piece []int // of each buffer
 	first []int // of each buffer
+}
+
+// needs are the features that a plan's kernels use.
+func needs(p *kernel.Plan) features {
+	return features{storage16: slices.ContainsFunc(p.Buffers, func(b kernel.Buffer) bool { return b.Type != kernel.F32 })}
 }

@@ -45,8 +45,17 @@ func vulkanDevices() (string, any) {
 	var text []string
 	for _, d := range list {
 		l := d.Limits
-		text = append(text, fmt.Sprintf("%d  %s: %s, Vulkan %s, driver %s\n   memory %s; buffers of %s, %d a kernel; %d invocations, %s shared; subgroups of %d", d.Number, d.Name, d.Kind, d.API, d.Driver,
-			compiler.BytesText(d.Memory), compiler.BytesText(l.Range), l.Buffers, l.Local, compiler.BytesText(int64(l.Shared)), l.Subgroup))
+		text = append(text, fmt.Sprintf("%d  %s: %s, Vulkan %s, driver %s\n   memory %s; buffers of %s, %d a kernel; %d invocations, %s shared; subgroups of %d%s", d.Number, d.Name, d.Kind, d.API, d.Driver,
+			compiler.BytesText(d.Memory), compiler.BytesText(l.Range), l.Buffers, l.Local, compiler.BytesText(int64(l.Shared)), l.Subgroup, matrices(l)))
 	}
 	return strings.Join(text, "\n"), list
+}
+
+// matrices are the products of a device's cooperative matrices in words.
+func matrices(l vulkan.Limits) string {
+	text := ""
+	for i, m := range l.Matrices {
+		text += []string{"; cooperative matrices ", ", "}[min(i, 1)] + m.String()
+	}
+	return text
 }

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // A Type is how a buffer's elements are stored. Kernels compute in float32 whatever it is: a load widens an element, a store rounds it to the nearest one
 // that the type holds, to the one with an even last bit where two are as near.
@@ -33,6 +36,19 @@ func (t Type) String() string {
 		return formats[t].word
 	}
 	return word(nil, t)
+}
+
+// MarshalText writes the type's word, and UnmarshalText reads it.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+func (t *Type) UnmarshalText(text []byte) error {
+	for _, known := range Types {
+		if known.String() == string(text) {
+			*t = known
+			return nil
+		}
+	}
+	return fmt.Errorf("no type is named %q", text)
 }
 
 // Bytes is what an element takes.

@@ -53,3 +53,16 @@ func TestTypesAreParsed(t *testing.T) {
 		assert.Equal(t, map[Type]int{F32: 3, F16: 2, BF16: 2}[typ], p.Buffers[0].Floats())
 	}
 }
+
+// A type is its word wherever it is written.
+func TestTypesAsText(t *testing.T) {
+	for _, want := range Types {
+		text, err := want.MarshalText()
+		assert.NoError(t, err)
+		var got Type
+		assert.NoError(t, got.UnmarshalText(text))
+		assert.Equal(t, want, got)
+	}
+	var got Type
+	assert.ErrorContains(t, got.UnmarshalText([]byte("f8")), `no type is named "f8"`)
+}
