@@ -29,6 +29,7 @@ func MemoryOf(p *kernel.Plan) Memory {
 			m.Parameters += n
 		case kernel.State:
 			m.States += n
+		case kernel.Local:
 		case kernel.Temp:
 			m.Activities = max(m.Activities, 4*int64(buf.Offset)+n)
 		default:

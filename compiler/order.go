@@ -102,7 +102,9 @@ func moved(p *kernel.Plan, body []kernel.Stmt) (bytes int64) {
 	reads, writes := touches(body)
 	for _, list := range [][]int{reads, writes} {
 		for _, b := range list {
-			bytes += int64(p.Buffers[b].Elements() * p.Buffers[b].Type.Bytes())
+			if p.Buffers[b].Kind != kernel.Local {
+				bytes += int64(p.Buffers[b].Elements() * p.Buffers[b].Type.Bytes())
+			}
 		}
 	}
 	return bytes

@@ -121,7 +121,7 @@ func initialize(p *kernel.Plan, m backend.Machine, seed uint64) error {
 	room, giveBack := borrow(p)
 	defer giveBack()
 	for i, b := range p.Buffers {
-		if b.Kind == kernel.Temp || b.Kind == kernel.Input || b.Kind == kernel.Setting {
+		if !slices.Contains(kept, b.Kind) {
 			continue
 		}
 		d := room[:b.Elements()]

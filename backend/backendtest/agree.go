@@ -141,7 +141,7 @@ func fill(p *kernel.Plan, seed int64) [][]float32 {
 	r := rand.New(rand.NewSource(seed))
 	out := make([][]float32, len(p.Buffers))
 	for i, buf := range p.Buffers {
-		if buf.Kind == kernel.Temp || buf.Kind == kernel.Setting {
+		if buf.Kind == kernel.Temp || buf.Kind == kernel.Local || buf.Kind == kernel.Setting {
 			continue
 		}
 		d := make([]float32, buf.Elements())

@@ -33,6 +33,7 @@ const (
 	parallel = kernel.Parallel
 	vector   = kernel.Vector
 	unrolled = kernel.Unrolled
+	matrix   = kernel.Matrix
 	set      = kernel.Set
 	sum      = kernel.Sum
 	largest  = kernel.Largest
@@ -54,6 +55,11 @@ var noiseSettings = []string{"seed0", "seed1", "seed2", "seed3", "step0", "step1
 var plans = map[string]*kernel.Plan{
 	"a kernel without a parallel loop": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 7), buf("s", kernel.Metric, 1)},
 		let("s", ex("0")), loop("i", 7, serial, assign("s", sum, ex("$0 * $0", elem(0, "i")))), store(1, "0", sum, ex("$0", theVar("s")))),
+	"matrices, and memory of each worker's own": oneKernel([]kernel.Buffer{buf("w", kernel.Weight, 24), buf("z", kernel.Weight, 6, 20), buf("tile", kernel.Local, 4, 4), buf("h", kernel.Temp, 5, 4, 4)},
+		loop("nb", 5, parallel,
+			loop("m", 4, matrix, loop("n", 4, matrix, let("c", ex("0")), loop("i", 3, serial, loop("k", 2, matrix, assign("c", sum, ex("$0 * $1", elem(0, "6*m+2*i+k"), elem(1, "2*i+k, 4*nb+n"))))),
+				store(2, "m, n", set, ex("$0", theVar("c"))))),
+			loop("u", 4, serial, loop("lane", 4, vector, store(3, "nb, u, lane", set, ex("2*$0", elem(2, "u, lane"))))))),
 	"nested parallel loops, remainders as a second nest": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 5, 19), buf("b", kernel.Weight, 5, 19)},
 		loop("i", 5, parallel, loop("j", 2, parallel, loop("l", 8, vector, store(1, "i, 8*j+l", set, ex("2*$0 + 1", elem(0, "i, 8*j+l")))))),
 		loop("i", 5, parallel, loop("j", 3, serial, store(1, "i, 16+j", set, ex("2*$0 + 1", elem(0, "i, 16+j")))))),
@@ -152,7 +158,10 @@ func run(t testing.TB, plan *kernel.Plan, threads int, list string, buffers [][]
 }
 
 func execute(t testing.TB, m backend.Machine, list string, buffers [][]float32) {
-	seen := func(i int) bool { return m.(*Machine).plan.Buffers[i].Type == kernel.F32 }
+	seen := func(i int) bool {
+		b := &m.(*Machine).plan.Buffers[i]
+		return b.Type == kernel.F32 && b.Kind != kernel.Local
+	}
 	for i, b := range buffers {
 		if seen(i) {
 			require.NoError(t, m.Write(i, b))
@@ -171,7 +180,7 @@ func compare(t *testing.T, plan *kernel.Plan, want [][]float64, got [][]float32)
 	t.Helper()
 	for b := range got {
 		name := plan.Buffers[b].Name
-		if plan.Buffers[b].Type != kernel.F32 {
+		if plan.Buffers[b].Type != kernel.F32 || plan.Buffers[b].Kind == kernel.Local {
 			continue // what is read of it is compared
 		}
 		for i := range got[b] {

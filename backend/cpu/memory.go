@@ -26,12 +26,14 @@ func place(plan *kernel.Plan) (offsets []int, total int) {
 	offsets = make([]int, len(plan.Buffers))
 	arena := 0
 	for i, b := range plan.Buffers {
-		if b.Kind == kernel.Temp {
+		switch b.Kind {
+		case kernel.Temp:
 			arena = max(arena, b.Offset+b.Floats())
-			continue
+		case kernel.Local: // on the stack of the worker
+		default:
+			offsets[i] = total
+			total += (b.Floats() + alignment - 1) / alignment * alignment
 		}
-		offsets[i] = total
-		total += (b.Floats() + alignment - 1) / alignment * alignment
 	}
 	for i, b := range plan.Buffers {
 		if b.Kind == kernel.Temp {
@@ -60,7 +62,10 @@ func allocate(plan *kernel.Plan) (*memory, error) {
 	floats := unsafe.Slice((*float32)(unsafe.Pointer(&bytes[skip])), total+alignment)
 	m := &memory{bytes: bytes}
 	for i := range plan.Buffers {
-		end := offsets[i] + plan.Buffers[i].Floats()
+		end := offsets[i]
+		if plan.Buffers[i].Kind != kernel.Local {
+			end += plan.Buffers[i].Floats()
+		}
 		m.buffers = append(m.buffers, floats[offsets[i]:end:end])
 	}
 	return m, nil

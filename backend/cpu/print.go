@@ -36,6 +36,7 @@ type printer struct {
 	buffers []string // C names
 	names   []string // of the kernels
 	uses    [][]int  // the buffers of each kernel, ascending: its parameters
+	locals  [][]int  // those on the stack
 	stored  []map[int]bool
 	used    map[helper]bool
 }
@@ -66,12 +67,17 @@ func newPrinter(plan *kernel.Plan) *printer {
 		if draws(k.Body) {
 			all[p.settings()] = true
 		}
-		var uses []int
+		var uses, locals []int
 		for b := range all {
-			uses = append(uses, b)
+			if plan.Buffers[b].Kind == kernel.Local {
+				locals = append(locals, b)
+			} else {
+				uses = append(uses, b)
+			}
 		}
 		sort.Ints(uses)
-		p.uses = append(p.uses, uses)
+		sort.Ints(locals)
+		p.uses, p.locals = append(p.uses, uses), append(p.locals, locals)
 		p.stored = append(p.stored, writes)
 	}
 	return p

@@ -67,6 +67,9 @@ func (p *printer) kernel(i int) string {
 	for _, b := range p.uses[i] {
 		w.name(p.buffers[b])
 	}
+	for _, b := range p.locals[i] {
+		w.line("float %s[%d] __attribute__((aligned(64)));", w.name(p.buffers[b]), p.plan.Buffers[b].Elements())
+	}
 	parallel := hasParallel(k.Body)
 	if !parallel {
 		w.line("if (tid != 0)")

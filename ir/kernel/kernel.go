@@ -40,6 +40,7 @@ const (
 	Input                      // written by the host before a run, natural layout, batch outermost
 	Setting                    // scalars, written by the host
 	Constant                   // filled once by Init, never changed, not saved
+	Local                      // of one kernel; each turn of its parallel loops has one for itself, close to the worker, and leaves nothing in it for the next
 )
 
 // A Buffer is a dense row-major array. Shape is physical: blocked layouts appear here and in the indices alone.
@@ -85,6 +86,7 @@ const (
 	Parallel             // in any order, by different workers; outermost loops only
 	Vector               // together, as the lanes of a vector; contains no Loop other than Serial
 	Unrolled             // replicated and jammed: each statement of the body for all values before the next statement
+	Matrix               // together, as the rows, the columns or the depth of a machine's matrices: see Matrices
 )
 
 // A Loop binds Var to 0 … Extent-1.

@@ -24,6 +24,10 @@ buffer ones constant [1] init one shape []
 buffer loss metric [1]
 buffer h1 temp [2, 5, 4]
 buffer "a b" temp bf16 [2, 3, 4] at 64
+buffer w temp f16 [24] at 64
+buffer z temp f16 [6, 8] at 64
+buffer tile local [4, 4]
+buffer out temp [2, 4, 4] at 64
 
 kernel pack_x(x -> "a b") by batch cost 0 96  # x
   parallel nb in 2
@@ -69,6 +73,20 @@ kernel sums(h1, ones -> loss)
         where f = floor (-u + 2*q + 4) / 3 in 2
           sum += h1[nb, 2*q+f, 0] * ones[0]
   store loss[0] += sum
+
+kernel products(w, z, tile -> tile, out)
+  parallel nb in 2
+    matrix m in 4
+      matrix n in 4
+        let c = 0
+        serial i in 2
+          where j = i+nb in 3
+            matrix k in 2
+              c += w[6*m+2*j+k] * z[2*j+k, 4*nb+n]
+        store tile[m, n] = c
+    vector lane in 4
+      serial u in 4
+        store out[nb, u, lane] = tile[u, lane]
 
 list "step forward"
   0: pack_x f_l1
@@ -123,7 +141,7 @@ func TestHelpers(t *testing.T) {
 	_, err = p.List("step")
 	assert.ErrorContains(t, err, `has no list "step"`)
 	assert.Equal(t, 40, p.Buffers[7].Elements())
-	assert.Equal(t, int64(4*(8+18+15+10+15+1+1+64+12)), p.Bytes())
+	assert.Equal(t, int64(4*(8+18+15+10+15+1+1+64+32)), p.Bytes())
 	read, written := p.Kernels[2].Buffers()
 	assert.Equal(t, []int{7, 1, 2, 0, 4}, read)
 	assert.Equal(t, []int{2, 4}, written)
@@ -177,6 +195,19 @@ func TestVerifyRefuses(t *testing.T) {
 		{"  parallel nb in 2\n    serial o.tile", "  parallel nb in 1\n    serial o.tile", "level 0: pack_x writes a b, which f_l1 touches"},
 		{"  1: learn_l1.W sums", "  1: sums sums", "level 1: sums writes loss, which sums touches"},
 		{"list evaluate", `list "step forward"`, `two lists named "step forward"`},
+		{"let c = 0", "let c = 1", "let c: a matrix starts at 0"},
+		{"matrix k in 2", "serial k in 2", "*kernel.Assign is nothing that matrices do"},
+		{"matrix k in 2", "vector k in 2", "vector loop k within matrix loop n"},
+		{"matrix m in 4", "serial m in 4", "matrix loop n holds no loop over columns, or more than that"},
+		{"where j = i+nb in 3", "where j = i+nb+m in 3", "where j parts the matrix of m and n"},
+		{"store tile[m, n] = c", "store tile[m, n] = 2 * c", "of matrices, sums alone are stored, as they are and in float32"},
+		{"store tile[m, n] = c", "store tile[m, n] += c", "of matrices, sums alone are stored, as they are and in float32"},
+		{"store tile[m, n] = c", "store tile[m, m] = c", "tile[m, m] is no matrix of rows m and columns n: they are 5 and 0 apart"},
+		{"c += w[", "c max= w[", "over the depth k, products of two matrices alone are added to sums of the same loops"},
+		{"w[6*m+2*j+k] * z", "z[m, n] * z", "c gains a product that is not of [m, k] and [k, n]"},
+		{"buffer w temp f16", "buffer w temp", "c gains a product that is not of two elements of one type"},
+		{"z[2*j+k, 4*nb+n]", "z[2*j+k, 2*n]", "z[2*j+k, 2*n] is no matrix of rows k and columns n: they are 8 and 2 apart"},
+		{"store h1[nb, o, lane] = tanh(s)", "store tile[o-o, lane] = s\n            store h1[nb, o, lane] = tanh(s)", "kernels f_l1 and products both use tile, which is local"},
 	} {
 		text := strings.Replace(everything, c.old, c.new, 1)
 		require.NotEqual(t, everything, text, c.old)
@@ -207,7 +238,7 @@ func TestVerifyRefusesWhatCannotBeWritten(t *testing.T) {
 		"no buffer 99":           func(p *Plan) { p.Kernels[3].Body[2].(*Store).Buffer = 99 },
 		"no expression":          func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = nil },
 		"reads 6 operands of 0":  func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = ir.In(5) },
-		"runs kernel 9 of 4":     func(p *Plan) { p.Lists[0].Steps[0].Kernel = 9 },
+		"runs kernel 9 of 5":     func(p *Plan) { p.Lists[0].Steps[0].Kernel = 9 },
 		"no statement: <nil>":    func(p *Plan) { p.Kernels[3].Body[0] = nil },
 		"malformed":              func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = &ir.Expr{Op: ir.OpAdd} },
 		"loop nb has no known":   func(p *Plan) { p.Kernels[3].Body[1].(*Loop).Mark = 9 },
@@ -229,7 +260,7 @@ func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"plan a batch":             `line 1: expected a whole number, found the end at column 13 of "plan a batch"`,
 		"\n\nbuffer b temp [1\n":   `line 3: expected ",", found the end at column 17 of "buffer b temp [1"`,
-		"buffer b temporary [1]":   `line 1: expected a kind of buffer (temp, weight, state, metric, input, setting, constant), found "temporary [1" at column 10`,
+		"buffer b temporary [1]":   `line 1: expected a kind of buffer (temp, weight, state, metric, input, setting, constant, local), found "temporary [1" at column 10`,
 		"hello":                    `line 1: expected plan, settings, buffer, kernel or list, found "hello"`,
 		"kernel k\n  let a = b[0]": `line 2: expected the name of a buffer that stands above, found "b[0]" at column 9 of "let a = b[0]"`,
 		"kernel k\n  let a = $0":   `line 2: expected a name, found "$0" at column 9 of "let a = $0"`,
@@ -268,7 +299,7 @@ func randomPlan(r *rand.Rand) *Plan {
 		p.Settings = append(p.Settings, name())
 	}
 	for i := range names { // distinct, so that their names find them again
-		b := Buffer{Name: names[i], Kind: BufferKind(r.IntN(7)), Offset: r.IntN(3) * 64}
+		b := Buffer{Name: names[i], Kind: BufferKind(r.IntN(len(kindWords))), Offset: r.IntN(3) * 64}
 		if r.IntN(9) > 0 {
 			b.Shape = []int{}
 			for range r.IntN(4) {
@@ -314,7 +345,7 @@ func randomPlan(r *rand.Rand) *Plan {
 		for range r.IntN(4 - depth) {
 			switch r.IntN(6) {
 			case 0:
-				out = append(out, &Loop{name(), r.IntN(9) - 1, Mark(r.IntN(4)), body(depth + 1)})
+				out = append(out, &Loop{name(), r.IntN(9) - 1, Mark(r.IntN(len(markWords))), body(depth + 1)})
 			case 1:
 				out = append(out, &Where{name(), index(), r.IntN(4) - 1, r.IntN(2) == 0, r.IntN(9), body(depth + 1)})
 			case 2:

@@ -44,9 +44,11 @@ func (p *Plan) Bytes() int64 {
 	var own, arena int64
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
-		if n := int64(b.Floats()); b.Kind == Temp {
+		switch n := int64(b.Floats()); b.Kind {
+		case Temp:
 			arena = max(arena, int64(b.Offset)+n)
-		} else {
+		case Local:
+		default:
 			own += n
 		}
 	}

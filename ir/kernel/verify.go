@@ -14,7 +14,7 @@ func (p *Plan) Verify() error {
 	if err := p.verifyBuffers(); err != nil {
 		return fmt.Errorf("plan %s: %w", p.Name, err)
 	}
-	names := map[string]bool{}
+	names, locals := map[string]bool{}, map[int]string{}
 	for _, k := range p.Kernels {
 		if names[k.Name] || k.Name == "" {
 			return fmt.Errorf("plan %s: two kernels named %q, or one without a name", p.Name, k.Name)
@@ -23,6 +23,13 @@ func (p *Plan) Verify() error {
 		v := &verifier{plan: p, scope: map[string]binding{}}
 		if err := v.body(k.Body); err != nil {
 			return fmt.Errorf("plan %s: kernel %s: %w", p.Name, k.Name, err)
+		}
+		read, written := k.Buffers()
+		for _, b := range append(read, written...) {
+			if other := locals[b]; p.Buffers[b].Kind == Local && other != "" && other != k.Name {
+				return fmt.Errorf("plan %s: kernels %s and %s both use %s, which is local", p.Name, other, k.Name, p.Buffers[b].Name)
+			}
+			locals[b] = k.Name
 		}
 	}
 	if err := p.verifyLists(); err != nil {
@@ -253,6 +260,9 @@ func (v *verifier) loop(s *Loop) error {
 	err := v.body(s.Body)
 	delete(v.scope, s.Var)
 	*v = saved
+	if within := slices.ContainsFunc(v.loops, func(o *Loop) bool { return o.Mark == Matrix }); err == nil && s.Mark == Matrix && !within {
+		err = v.matrices(s)
+	}
 	return err
 }
 
@@ -338,7 +348,7 @@ func (v *verifier) store(s *Store) error {
 		depends = append(depends, v.dependsOn(x)...)
 	}
 	for _, name := range v.parallel {
-		if !slices.Contains(depends, name) {
+		if v.plan.Buffers[s.Buffer].Kind != Local && !slices.Contains(depends, name) {
 			return fmt.Errorf("all workers of parallel loop %s write %s", name, indicesText(s.Index))
 		}
 	}

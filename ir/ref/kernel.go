@@ -60,7 +60,7 @@ func compilePlan(p *kernel.Plan) (*compiledPlan, error) {
 	}
 	c := &compiledPlan{plan: p}
 	for _, k := range p.Kernels {
-		kc := &kernelCompiler{plan: p, slots: map[string]int{}}
+		kc := &kernelCompiler{plan: p, slots: map[string]int{}, locals: localsOf(p, k)}
 		body := kc.body(k.Body)
 		c.kernels = append(c.kernels, &compiledKernel{k.Name, body, kc.positions, kc.scalars})
 	}
@@ -90,7 +90,23 @@ func (c *compiledPlan) run(ctx context.Context, buffers [][]float64, list string
 type kernelCompiler struct {
 	plan               *kernel.Plan
 	slots              map[string]int
+	locals             []int // buffers of the kernel alone
 	positions, scalars int
+}
+
+// localsOf lists the buffers that are of a kernel alone.
+func localsOf(p *kernel.Plan, k *kernel.Kernel) []int {
+	_, written := k.Buffers()
+	return slices.DeleteFunc(written, func(b int) bool { return p.Buffers[b].Kind != kernel.Local })
+}
+
+// forget fills them with NaN before a turn of a parallel loop, which may rely on nothing in them.
+func (c *kernelCompiler) forget(f *frame) {
+	for _, b := range c.locals {
+		for i := range f.buffers[b] {
+			f.buffers[b][i] = math.NaN()
+		}
+	}
 }
 
 func (c *kernelCompiler) position(name string) int {
@@ -153,6 +169,9 @@ func (c *kernelCompiler) loop(s *kernel.Loop) action {
 		}
 	}
 	body := c.body(s.Body)
+	if s.Mark == kernel.Parallel && len(c.locals) > 0 {
+		body = append([]action{c.forget}, body...)
+	}
 	return func(f *frame) {
 		for i := range extent {
 			f.positions[slot] = i

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -275,4 +276,63 @@ list step
 		_ = m.compiled.run(context.Background(), m.buffers, "step")
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(64*256*16), "ns/term")
+}
+
+// Loops over rows, columns and depth are a product of matrices, and what is local lasts for one turn of the parallel loops.
+func TestMatrices(t *testing.T) {
+	const text = `plan p batch 1
+
+buffer w input [24]
+buffer z input [6, 8]
+buffer tile local [4, 4]
+buffer out temp [2, 4, 4]
+buffer rest temp [2]
+
+kernel k
+  parallel nb in 2
+    matrix m in 4
+      matrix n in 4
+        let c = 0
+        serial i in 3
+          matrix k in 2
+            c += w[4*k+8*i+m] * z[2*i+k, 4*nb+n]
+        store tile[m, n] = c
+    vector lane in 4
+      serial u in 4
+        store out[nb, u, lane] = tile[u, lane]
+
+kernel later
+  parallel nb in 2
+    store rest[nb] = %s
+
+list step
+  0: k
+  1: later
+`
+	w, z := make([]float64, 24), make([]float64, 48)
+	for i := range w {
+		w[i] = float64(i%7) - 2
+	}
+	for i := range z {
+		z[i] = float64(i%5) + 0.5
+	}
+	got := run(t, fmt.Sprintf(text, "0"), map[string][]float64{"w": w, "z": z})("out")
+	for nb := range 2 {
+		for u := range 4 {
+			for lane := range 4 {
+				want := 0.0
+				for k := range 6 {
+					want += w[4*k+u] * z[8*k+4*nb+lane]
+				}
+				assert.Equal(t, want, got[16*nb+4*u+lane])
+			}
+		}
+	}
+	p := parsePlan(t, fmt.Sprintf(text, "tile[0, 0]"))
+	assert.ErrorContains(t, p.Verify(), "kernels k and later both use tile, which is local")
+	// A turn that stores nothing finds nothing of the turn before.
+	once := strings.Replace(fmt.Sprintf(text, "0"), "    matrix m", "    where first = nb in 1\n     matrix m", 1)
+	got = run(t, once, map[string][]float64{"w": w, "z": z})("out")
+	assert.False(t, math.IsNaN(got[0]))
+	assert.True(t, math.IsNaN(got[16]))
 }

@@ -74,7 +74,7 @@ func (m *Machine) Read64(buffer int, data []float64) error {
 // Run executes a list. It stops between kernels when the context ends.
 func (m *Machine) Run(ctx context.Context, list string) error {
 	for i, b := range m.compiled.plan.Buffers {
-		if b.Kind == kernel.Temp {
+		if b.Kind == kernel.Temp || b.Kind == kernel.Local {
 			for j := range m.buffers[i] {
 				m.buffers[i][j] = math.NaN()
 			}
