@@ -479,6 +479,8 @@ func replaceVar(body []kernel.Stmt, name string, by kernel.Index) []kernel.Stmt 
 			c := *s
 			c.Num, c.Body = substitute(s.Num, name, by), replaceVar(s.Body, name, by)
 			out = append(out, &c)
+		case *kernel.Seek:
+			out = append(out, &kernel.Seek{Var: s.Var, Extent: s.Extent, Value: val(s.Value)})
 		case *kernel.Let:
 			out = append(out, &kernel.Let{Var: s.Var, Value: val(s.Value)})
 		case *kernel.Assign:

@@ -7,10 +7,10 @@ import (
 	"bnetc/ir/kernel"
 )
 
-// An affine is a position in the terms of C variables: constant + lane·lane + Σ terms.
+// An affine is a position in the terms of C variables: constant + lane·lane + Σ terms + Σ picks, which are vectors.
 type affine struct {
 	constant, lane int
-	terms          []cterm
+	terms, picks   []cterm
 }
 
 // A cterm is coef·text; depth orders the variables, outermost first.
@@ -27,14 +27,26 @@ func (a *affine) add(coef int, p position) {
 	case p.text == "":
 		a.constant += coef * p.value
 	default:
-		for i := range a.terms {
-			if a.terms[i].text == p.text {
-				a.terms[i].coef += coef
+		to := &a.terms
+		if p.picks {
+			to = &a.picks
+		}
+		for i := range *to {
+			if (*to)[i].text == p.text {
+				(*to)[i].coef += coef
 				return
 			}
 		}
-		a.terms = append(a.terms, cterm{p.text, coef, p.depth})
+		*to = append(*to, cterm{p.text, coef, p.depth})
 	}
+}
+
+// pick gives what the lanes pick for themselves, "" where they do not.
+func (a affine) pick() string {
+	if len(a.picks) == 0 {
+		return ""
+	}
+	return affine{terms: a.picks}.text()
 }
 
 // text prints what is the same in all lanes.
@@ -135,7 +147,7 @@ func (w *walker) hoist(body []kernel.Stmt, instances []instance, least int) scop
 	access := func(buffer int, index []kernel.Index) {
 		for _, in := range instances {
 			a := w.flat(buffer, index, in)
-			a.constant, a.lane = 0, 0
+			a.constant, a.lane, a.picks = 0, 0, nil
 			if len(a.terms) == 0 {
 				continue
 			}
@@ -186,7 +198,7 @@ func (w *walker) resolve(buffer int, a affine) (base string, rest affine) {
 			}
 		}
 		if name := s.pointers[pointerKey(buffer, common)]; len(common) > 0 && name != "" {
-			return name, affine{a.constant, a.lane, left}
+			return name, affine{a.constant, a.lane, left, a.picks}
 		}
 	}
 	return w.buffers[buffer], a

@@ -97,6 +97,8 @@ func (g *group) share(key, name string, write func() expression) expression {
 
 func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
 	switch s := s.(type) {
+	case *kernel.Seek:
+		g.seek(s, in, v)
 	case *kernel.Let:
 		g.let(i, s, in, v)
 	case *kernel.Assign:
@@ -180,7 +182,9 @@ func (g *group) access(o kernel.Operand, in instance) expression {
 	base, at := g.element(o.Buffer, o.Index, in)
 	e := expression{lanes: g.lanes}
 	of, widen := g.stored16(o.Buffer)
-	switch {
+	switch pick := at.pick(); {
+	case pick != "":
+		e.text = fmt.Sprintf("v%d_pick%s(%s, %d, %s)", g.lanes, of, pointer(base, at), at.lane, pick)
 	case g.lanes == 1 || at.lane == 0:
 		e.lanes = 1
 		e.text = base + "[" + at.text() + "]"
@@ -225,6 +229,17 @@ func (g *group) id(key string) string {
 		g.ids[key] = n
 	}
 	return fmt.Sprintf("#%d", n)
+}
+
+// seek binds a position that data gives, in each lane its own.
+func (g *group) seek(s *kernel.Seek, in instance, v *valuer) {
+	p := position{text: g.name(identifier(s.Var) + in.suffix), depth: g.bound, picks: g.lanes > 1}
+	of := "const long"
+	if p.picks {
+		of = fmt.Sprintf("const v%di", g.lanes)
+	}
+	g.line("%s %s = %s(%s, %d);", of, p.text, g.call(g.lanes, "seek"), v.splat(v.expr(s.Value.Expr), g.lanes), s.Extent-1)
+	in.at[s.Var] = p
 }
 
 // let defines a variable. Instances for which a constant one would be the same share it.

@@ -95,6 +95,8 @@ func (it *interpreter) body(stmts []kernel.Stmt) {
 				it.at[s.Var] = q
 				it.body(s.Body)
 			}
+		case *kernel.Seek:
+			it.at[s.Var] = int(math.Min(math.Max(it.value(s.Value), 0), float64(s.Extent-1)))
 		case *kernel.Let:
 			it.vars[s.Var] = it.value(s.Value)
 		case *kernel.Assign:

@@ -48,6 +48,10 @@ func where(v, numerator string, div int, floor bool, extent int, body ...kernel.
 	return &kernel.Where{Var: v, Num: ix(numerator), Div: div, Floor: floor, Extent: extent, Body: body}
 }
 
+func seek(v string, extent int, value kernel.Value) kernel.Stmt {
+	return &kernel.Seek{Var: v, Extent: extent, Value: value}
+}
+
 var noiseSettings = []string{"seed0", "seed1", "seed2", "seed3", "step0", "step1", "noise"}
 
 // plans has one plan for each statement, mark, kind of access and way of combining, at sizes that do not fit each other.
@@ -103,6 +107,11 @@ var plans = map[string]*kernel.Plan{
 		loop("y", 4, unrolled, loop("k", 3, unrolled, where("iy", "3*y - k", 3, false, 4, store(1, "iy, k", sum, ex("1")), where("z", "iy - 1", 1, false, 7, store(1, "z, k+4", sum, ex("$0", elem(0, "z, 0")))))))),
 	"positions as numbers, in lanes too": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 3, 16)},
 		loop("i", 3, parallel, loop("c", 2, unrolled, loop("l", 8, vector, store(0, "i, 8*c+l", set, ex("$0*100 + $1 + select(less($0, 12), 1000, 0)", pos("8*c + l"), pos("i"))))))),
+	"positions that data gives, in and out of lanes, of one and several instances": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 3, 8), buf("at", kernel.Weight, 3, 16), buf("b", kernel.Weight, 3, 16), temp16("h", kernel.BF16, 0, 3, 8), buf("c", kernel.Weight, 3, 16)},
+		loop("i", 3, parallel, seek("r", 3, ex("100 * $0", elem(1, "i, 0"))), loop("j", 8, serial, store(3, "i, j", set, ex("$0 - $1", elem(0, "r, 7-j"), pos("r + 2*j")))),
+			loop("c", 2, unrolled, loop("l", 8, vector, seek("k", 8, ex("9*$0 + $1", elem(1, "i, 8*c+l"), pos("8*c+l-4"))), let("x", ex("$0", elem(0, "r, k"))),
+				seek("m", 3, ex("$0 - 5", pos("k"))), store(2, "i, 8*c+l", set, ex("$0 * $1 + $2 + $3", theVar("x"), pos("2*k+m+i-l"), pos("k"), elem(3, "i, m"))),
+				store(4, "i, 8*c+l", set, ex("$0 + $1", elem(3, "i, k"), elem(1, "m, k+l"))))))),
 	"widths 1 and 2": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 3, 2), buf("b", kernel.Weight, 3, 2)},
 		loop("i", 3, parallel, loop("l", 2, vector, store(1, "i,l", set, ex("tanh($0) + $0*$0 + sqrt(abs($0))", elem(0, "i,l")))), loop("o", 1, vector, store(0, "i,o", set, ex("exp($0)", elem(0, "i,o")))))),
 	"wider than the machine": oneKernel([]kernel.Buffer{buf("a", kernel.Weight, 3, 16), buf("b", kernel.Weight, 3, 16)},

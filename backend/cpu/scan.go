@@ -18,6 +18,8 @@ func each(body []kernel.Stmt, f func(kernel.Stmt)) {
 // value gives the value that a statement computes, or nil.
 func valueOf(s kernel.Stmt) *kernel.Value {
 	switch s := s.(type) {
+	case *kernel.Seek:
+		return &s.Value
 	case *kernel.Let:
 		return &s.Value
 	case *kernel.Assign:

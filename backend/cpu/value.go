@@ -126,7 +126,7 @@ func (v *valuer) operandKey(o kernel.Operand) string {
 		return fmt.Sprintf("%s@%d", x.text, v.changes[x.text])
 	case o.Kind == kernel.Position:
 		a := v.affine(o.Index[0], v.in)
-		return fmt.Sprintf("position %s, %d", a.text(), a.lane)
+		return fmt.Sprintf("position %s, %d, %s", a.text(), a.lane, a.pick())
 	case v.isSetting(o):
 		return v.settings[o.Index[0].Const]
 	}
@@ -237,7 +237,13 @@ func (v *valuer) operand(o kernel.Operand) expression {
 		return expression{x.text, 0, x.lanes, ""}
 	case kernel.Position:
 		a := v.affine(o.Index[0], v.in)
-		switch {
+		switch pick := a.pick(); {
+		case pick != "":
+			number := expression{fmt.Sprintf("v%d_number(%s)", v.lanes, pick), 0, v.lanes, ""}
+			if a.lane == 0 && len(a.terms) == 0 && a.constant == 0 {
+				return number
+			}
+			return expression{fmt.Sprintf("%s + v%d_position(%s, %d)", number.text, v.lanes, a.text(), a.lane), 3, v.lanes, ""}
 		case a.lane != 0:
 			return expression{fmt.Sprintf("v%d_position(%s, %d)", v.lanes, a.text(), a.lane), 0, v.lanes, ""}
 		case len(a.terms) == 0:

@@ -38,6 +38,7 @@ type position struct {
 	value int    // of an unrolled one
 	depth int    // how many positions were bound before
 	lane  bool
+	picks bool // the variable is a vector of positions, one for each lane
 }
 
 // A variable is a C variable or, for a draw, an element of one.

@@ -260,6 +260,11 @@ func (w *lowering) body(stmts []kernel.Stmt, instances []instance) {
 		case *kernel.Where:
 			w.where(s, instances, containsVector(stmts[i+1:]))
 			i++
+		case *kernel.Seek: // what follows is loaded from there
+			for _, in := range instances {
+				w.statement(s, in, containsVector(stmts[i+1:]))
+			}
+			i++
 		default:
 			n := i
 			for n < len(stmts) && simple(stmts[n]) {
@@ -280,7 +285,7 @@ func (w *lowering) body(stmts []kernel.Stmt, instances []instance) {
 
 func simple(s kernel.Stmt) bool {
 	switch s.(type) {
-	case *kernel.Loop, *kernel.Where:
+	case *kernel.Loop, *kernel.Where, *kernel.Seek:
 		return false
 	}
 	return true

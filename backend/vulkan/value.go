@@ -145,6 +145,9 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 		w.hazards.meet(w, s, later)
 	}
 	switch s := s.(type) {
+	case *kernel.Seek:
+		at := w.extended(spirv.NClamp, w.value(s.Value, in), w.float(0), w.float(float64(s.Extent-1)))
+		in.at[s.Var] = position{id: w.emit(spirv.OpConvertFToU, w.m.Uint(), at)}
 	case *kernel.Let:
 		in.vars[s.Var] = &cell{w.value(s.Value, in)}
 	case *kernel.Assign:

@@ -123,6 +123,16 @@ func floorDiv(a, b int) int {
 	return q
 }
 
+// sought is the first variable of a position that depends on data, "" if none does.
+func (v *verifier) sought(x Index) string {
+	for _, t := range x.Terms {
+		if t.Coef != 0 && v.scope[t.Var].sought {
+			return t.Var
+		}
+	}
+	return ""
+}
+
 // dependsOn lists the loop variables that a position depends on, through Wheres too.
 func (v *verifier) dependsOn(x Index) []string {
 	var from []string

@@ -75,7 +75,7 @@ type Kernel struct {
 	Bytes   int64 // bytes that must move at least once
 }
 
-// A Stmt is a statement: *Loop, *Where, *Let, *Assign, *Store, *Draw or *Prefetch.
+// A Stmt is a statement: *Loop, *Where, *Seek, *Let, *Assign, *Store, *Draw or *Prefetch.
 type Stmt interface{ stmt() }
 
 // A Mark says how a Loop is executed. Any mark may be executed serially with the same result.
@@ -106,6 +106,14 @@ type Where struct {
 	Floor  bool
 	Extent int
 	Body   []Stmt
+}
+
+// Seek binds Var, within the rest of the enclosing body, to a position that data gives: Value without its fraction, or the nearest of 0 … Extent-1 where that
+// is none of them. What lies there is only read: no Store, and no Draw, stands at a position that depends on it. So a kernel gathers.
+type Seek struct {
+	Var    string
+	Extent int
+	Value  Value
 }
 
 // Let defines a scalar variable, assignable within the rest of the enclosing body.
@@ -156,6 +164,7 @@ type Prefetch struct {
 
 func (*Loop) stmt()     {}
 func (*Where) stmt()    {}
+func (*Seek) stmt()     {}
 func (*Let) stmt()      {}
 func (*Assign) stmt()   {}
 func (*Store) stmt()    {}

@@ -88,6 +88,12 @@ kernel products(w, z, tile -> tile, out)
       serial u in 4
         store out[nb, u, lane] = tile[u, lane]
 
+kernel gather(x -> l1.W.m)
+  parallel o in 5
+    seek n in 5 = 2*x[0, 0] - #(o)
+    serial i in 3
+      store l1.W.m[o, i] = x[n, i] + #(n)
+
 list "step forward"
   0: pack_x f_l1
   1: learn_l1.W sums
@@ -150,6 +156,14 @@ func TestHelpers(t *testing.T) {
 // Each case replaces one piece of `everything`, which verifies.
 func TestVerifyRefuses(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
+		{"seek n in 5", "seek n in 7", "x[n, i]: dimension 0 has 6 places, and n goes from 0 to 6"},
+		{"seek n in 5", "seek n in 0", "seek n of extent 0"},
+		{"seek n in 5 = 2*x[0, 0]", "seek n in 5 = 2*x[6, 0]", "seek n: x[6, 0]: dimension 0 has 6 places"},
+		{"#(o)\n", "#(o)\n    draw a b c d = stream 0x1 row n block o\n", "draw a: n depends on data"},
+		{"seek n in 5", "seek o in 6", `"o" is defined twice`},
+		{"store l1.W.m[o, i] = x[n, i]", "store l1.W.m[n, i] = x[n, i]", "store l1.W.m: n depends on data, and what lies there is only read"},
+		{"serial i in 3\n      store l1.W.m[o, i] = x[n, i]", "where i = n-2 in 3\n      store l1.W.m[o, i] = x[n, i]", "i depends on data"},
+		{"parallel o in 5\n    seek n in 5 = 2*x[0, 0] - #(o)\n    serial i in 3\n", "vector o in 5\n    seek n in 5 = #(o)\n    where i = n in 3\n", "where i depends on vector loop o"},
 		{"where n = 4*nb+lane in 6", "where n = 4*nb+lane in 7", `kernel pack_x: store "a b": x[n, i]: dimension 0 has 6 places, and n goes from 0 to 6`},
 		{"serial i in 3\n        store", "serial i in 4\n        store", "dimension 1 has 3 places, and i goes from 0 to 3"},
 		{"where o = 3*o.tile+o.in in 5", "where o = 3*o.tile+o.in in 6", "o goes from 0 to 5"},
@@ -238,7 +252,7 @@ func TestVerifyRefusesWhatCannotBeWritten(t *testing.T) {
 		"no buffer 99":           func(p *Plan) { p.Kernels[3].Body[2].(*Store).Buffer = 99 },
 		"no expression":          func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = nil },
 		"reads 6 operands of 0":  func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = ir.In(5) },
-		"runs kernel 9 of 5":     func(p *Plan) { p.Lists[0].Steps[0].Kernel = 9 },
+		"runs kernel 9 of 6":     func(p *Plan) { p.Lists[0].Steps[0].Kernel = 9 },
 		"no statement: <nil>":    func(p *Plan) { p.Kernels[3].Body[0] = nil },
 		"malformed":              func(p *Plan) { p.Kernels[3].Body[0].(*Let).Value.Expr = &ir.Expr{Op: ir.OpAdd} },
 		"loop nb has no known":   func(p *Plan) { p.Kernels[3].Body[1].(*Loop).Mark = 9 },

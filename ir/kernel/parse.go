@@ -346,6 +346,13 @@ func (p *planParser) stmt(l *lineParser) (Stmt, error) {
 		l.expect("in ")
 		s.Extent = l.integer()
 		return s, l.with(p, &s.Body)
+	case "seek":
+		s := &Seek{Var: l.name()}
+		l.expect("in ")
+		s.Extent = l.integer()
+		l.expect("=")
+		s.Value = l.value()
+		return s, l.end()
 	case "let":
 		s := &Let{Var: l.name()}
 		l.expect("=")

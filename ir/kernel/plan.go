@@ -93,6 +93,8 @@ func Walk(body []Stmt, f func(Stmt)) {
 // ValueOf is the value that a statement computes, nil if it computes none.
 func ValueOf(s Stmt) *Value {
 	switch s := s.(type) {
+	case *Seek:
+		return &s.Value
 	case *Let:
 		return &s.Value
 	case *Assign:
@@ -193,6 +195,8 @@ func canonicalBody(body []Stmt) []Stmt {
 			c := *s
 			c.Body = canonicalBody(s.Body)
 			out = append(out, &c)
+		case *Seek:
+			out = append(out, &Seek{s.Var, s.Extent, s.Value.Canonical()})
 		case *Let:
 			out = append(out, &Let{s.Var, s.Value.Canonical()})
 		case *Assign:

@@ -85,7 +85,7 @@ var (
 	markWords = []string{Serial: "serial", Parallel: "parallel", Vector: "vector", Unrolled: "unrolled", Matrix: "matrix"}
 	howWords  = []string{Set: "=", Sum: "+=", Largest: "max="}
 	// reserved are words that cannot stand for a name without quotes: what begins a statement, and constants.
-	reserved = append([]string{"where", "let", "store", "draw", "prefetch", "inf", "nan"}, markWords...)
+	reserved = append([]string{"where", "seek", "let", "store", "draw", "prefetch", "inf", "nan"}, markWords...)
 )
 
 func word[T ~uint8](words []string, v T) string {
@@ -257,6 +257,8 @@ func (w *planWriter) stmt(s Stmt) {
 		}
 		w.line("where %s = %s in %d", nameText(s.Var), num, s.Extent)
 		w.within(s.Body)
+	case *Seek:
+		w.line("seek %s in %d = %s", nameText(s.Var), s.Extent, w.value(s.Value))
 	case *Let:
 		w.line("let %s = %s", nameText(s.Var), w.value(s.Value))
 	case *Assign:

@@ -161,6 +161,7 @@ type verifier struct {
 // A binding is a position variable with the values it can have, or a scalar.
 type binding struct {
 	scalar bool
+	sought bool // a position that depends on data
 	values interval
 	from   []string // the loop variables that a position depends on; itself for a loop's
 	depth  int      // of a scalar: how many loops stood around its definition
@@ -193,6 +194,18 @@ func (v *verifier) stmt(s Stmt, define func(string, binding) error) error {
 		return v.loop(s)
 	case *Where:
 		return v.where(s)
+	case *Seek:
+		if s.Extent < 1 {
+			return fmt.Errorf("seek %s of extent %d", s.Var, s.Extent)
+		}
+		if err := v.value(s.Value); err != nil {
+			return fmt.Errorf("seek %s: %w", s.Var, err)
+		}
+		b := binding{sought: true, values: interval{0, s.Extent - 1}}
+		for _, l := range v.loops { // any of which a variable of the value may depend on
+			b.from = append(b.from, l.Var)
+		}
+		return define(s.Var, b)
 	case *Let:
 		if err := v.value(s.Value); err != nil {
 			return fmt.Errorf("let %s: %w", s.Var, err)
@@ -294,7 +307,7 @@ func (v *verifier) where(s *Where) error {
 	if s.Div == 1 {
 		v.bounds = append(slices.Clip(v.bounds), s)
 	}
-	v.scope[s.Var] = binding{values: interval{num.lo / s.Div, num.hi / s.Div}, from: from}
+	v.scope[s.Var] = binding{sought: v.sought(s.Num) != "", values: interval{num.lo / s.Div, num.hi / s.Div}, from: from}
 	err = v.body(s.Body)
 	delete(v.scope, s.Var)
 	for name, b := range narrowed {
@@ -309,6 +322,9 @@ func (v *verifier) draw(s *Draw, define func(string, binding) error) error {
 		at, err := v.index(x)
 		if err == nil && at.lo < 0 && v.dead == 0 {
 			err = fmt.Errorf("%s can be %d", x, at.lo)
+		}
+		if name := v.sought(x); err == nil && name != "" {
+			err = fmt.Errorf("%s depends on data", name)
 		}
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", s.Vars[0], err)
@@ -345,6 +361,9 @@ func (v *verifier) store(s *Store) error {
 	}
 	var depends []string
 	for _, x := range s.Index {
+		if name := v.sought(x); name != "" {
+			return fmt.Errorf("%s depends on data, and what lies there is only read", name)
+		}
 		depends = append(depends, v.dependsOn(x)...)
 	}
 	for _, name := range v.parallel {

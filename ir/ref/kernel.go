@@ -135,6 +135,15 @@ func (c *kernelCompiler) stmt(s kernel.Stmt) action {
 		return c.loop(s)
 	case *kernel.Where:
 		return c.where(s)
+	case *kernel.Seek:
+		value, last := c.value(s.Value), float64(s.Extent-1)
+		slot := c.position(s.Var)
+		return func(f *frame) {
+			f.positions[slot] = 0
+			if x := value(f); x > 0 { // and no NaN
+				f.positions[slot] = int(min(x, last))
+			}
+		}
 	case *kernel.Let:
 		value := c.value(s.Value)
 		slot := c.scalar(s.Var)

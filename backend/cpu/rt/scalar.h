@@ -22,6 +22,7 @@ INLINE float s_min(float a, float b) { return a < b || a != a ? a : b; }
 INLINE float s_abs(float a) { return __builtin_fabsf(a); }
 INLINE float s_sign(float a) { return s_one(a > 0) - s_one(a < 0); }
 INLINE float s_sqrt(float a) { return __builtin_sqrtf(a); }
+INLINE int s_seek(float x, int last) { return x > 0 ? x < last ? (int)x : last : 0; }
 #if defined(FUSED)
 INLINE float s_fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 #else

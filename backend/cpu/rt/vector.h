@@ -8,11 +8,16 @@ INLINE vWf vW_splat(float x) { return (vWf){LIST(x)}; }
 INLINE vWf vW_load(const float *p) { return *(const vWf_any *)p; }
 INLINE void vW_store(float *p, vWf x) { *(vWf_any *)p = x; }
 INLINE vWf vW_gather(const float *p, long stride) { return (vWf){LISTK(p[stride * K])}; }
+INLINE vWf vW_pick(const float *p, long stride, vWi at) { return (vWf){LISTK(p[stride * K + at[K]])}; }
 INLINE void vW_scatter(float *p, long stride, vWf x)
 {
     for (long k = 0; k < WIDTH; k++)
         p[stride * k] = x[k];
 }
+
+/* x without its fraction, or the nearest of 0 ... last; and back */
+INLINE vWi vW_seek(vWf x, int last) { return (vWi){LISTK(s_seek(x[K], last))}; }
+INLINE vWf vW_number(vWi x) { return (vWf){LISTK((float)x[K])}; }
 
 /* b + k * coef in lane k, as numbers and as counters */
 INLINE vWf vW_position(long b, long coef) { return (vWf){LISTK((float)(b + coef * K))}; }

@@ -159,7 +159,8 @@ var (
 	WorkgroupID       = BuiltIn{enumerant{26, "WorkgroupId"}}
 	LocalInvocationID = BuiltIn{enumerant{27, "LocalInvocationId"}}
 
-	FAbs = GLSL{enumerant{4, "FAbs"}}
-	Sqrt = GLSL{enumerant{31, "Sqrt"}}
-	Fma  = GLSL{enumerant{50, "Fma"}}
+	FAbs   = GLSL{enumerant{4, "FAbs"}}
+	Sqrt   = GLSL{enumerant{31, "Sqrt"}}
+	Fma    = GLSL{enumerant{50, "Fma"}}
+	NClamp = GLSL{enumerant{81, "NClamp"}}
 )
