@@ -50,12 +50,14 @@ type Watcher interface {
 
 // A Resident machine can hold rows of its inputs beside the plan, so that a data set need not come from the host in every epoch.
 type Resident interface {
-	// Reserve makes room for rows of every input; not ok where the device has none to spare.
-	Reserve(rows int) (set int, ok bool, err error)
+	// Reserve makes room for rows of every input; not ok where the device has none to spare. moves, where rows are to be moved, is the plan beside the machine's
+	// own whose list moves them: inputs that it stores to are fetched through it.
+	Reserve(rows int, moves *kernel.Plan) (set int, ok bool, err error)
 	// Stow keeps the first n rows that the inputs hold as rows first, first+1, … of a set.
 	Stow(set, first, n int) error
-	// Fetch fills the inputs with rows of a set, as many as a batch has.
-	Fetch(set int, rows []int) error
+	// Fetch fills the inputs with rows of a set, and with zeros behind them where a batch has more. With moves, which is what the plan that moves has as its input
+	// of that name, each input b that the plan stores to is made by it of rows in its input b.still.
+	Fetch(set int, rows []int, moves []float32) error
 }
 
 // A Profiler is a machine that can tell how long every step of a list takes.

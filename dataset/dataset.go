@@ -74,10 +74,28 @@ type view struct {
 // Len is the number of samples.
 func (s *Split) Len() int { return s.source.size() }
 
-// Fixed says that a sample is the same in every epoch, and that none can be damaged.
+// Fixed says that a sample is the same in every epoch, but for where it moves, and that none can be damaged.
 func (s *Split) Fixed() bool {
 	_, whole := s.source.(*memory)
-	return whole && len(s.steps.moves) == 0
+	return whole
+}
+
+// Shape is the shape of a sample in the data, which flips and crops go by.
+func (s *Split) Shape() (h, w, c int) { return s.h, s.w, s.c }
+
+// Moves tells how samples move in an epoch of training, nil where the program has no flips and crops: of each, sign and offset of its rows, sign and offset of its
+// columns, and the pixel that stands outside of it. Row y of a moved sample is row sign·y + offset, and columns alike.
+func (s *Split) Moves(samples []int, epoch int) []float32 {
+	if len(s.steps.moves) == 0 {
+		return nil
+	}
+	moves := make([]float32, 0, len(samples)*(4+s.c))
+	for _, i := range samples {
+		rows, columns := s.steps.drawn(s.h, s.w, s.draw, i, epoch)
+		moves = append(moves, float32(rows.sign), float32(rows.offset), float32(columns.sign), float32(columns.offset))
+		moves = append(moves, s.steps.outside...)
+	}
+	return moves
 }
 
 // Units is the number of values of a sample, H·W·C.

@@ -36,7 +36,7 @@ func newEngine(ctx context.Context, prog *Program, plan *kernel.Plan, b backend.
 // feed writes a batch into the inputs; of a batch with more rows than the plan has, the first. A batch that lies on the device is fetched there.
 func (e *engine) feed(b *Batch) error {
 	if b.rows != nil {
-		return e.machine.(backend.Resident).Fetch(b.set, b.rows)
+		return e.machine.(backend.Resident).Fetch(b.set, b.rows, b.moves)
 	}
 	for i, buf := range e.plan.Buffers {
 		if buf.Kind != kernel.Input {

@@ -179,7 +179,7 @@ func (m *lateMachine) inputs(set int, f func(input string, kept []float32, row i
 	return nil
 }
 
-func (m *lateMachine) Reserve(rows int) (int, bool, error) {
+func (m *lateMachine) Reserve(rows int, _ *kernel.Plan) (int, bool, error) {
 	set := len(m.sets)
 	m.sets = append(m.sets, map[string][]float32{})
 	return set, true, m.inputs(set, func(input string, _ []float32, row int) { m.sets[set][input] = make([]float32, rows*row) })
@@ -189,13 +189,19 @@ func (m *lateMachine) Stow(set, first, n int) error {
 	return m.inputs(set, func(input string, kept []float32, row int) { copy(kept[first*row:(first+n)*row], m.buffers[input]) })
 }
 
-func (m *lateMachine) Fetch(set int, rows []int) error {
+// Fetch adds a move to the first column of its row.
+func (m *lateMachine) Fetch(set int, rows []int, moves []float32) error {
 	m.fake.fetched += len(rows)
-	return m.inputs(set, func(input string, kept []float32, row int) {
+	err := m.inputs(set, func(input string, kept []float32, row int) {
+		clear(m.buffers[input][len(rows)*row:])
 		for i, r := range rows {
 			copy(m.buffers[input][i*row:], kept[r*row:(r+1)*row])
 		}
 	})
+	for i, by := range moves {
+		m.buffers["x"][3*i] += by
+	}
+	return err
 }
 
 func (m *lateMachine) Watched(wait bool) ([][]float32, error) {
@@ -215,6 +221,8 @@ func (p points) Len() int { return int(p) }
 
 func (points) Fixed() bool { return true }
 
+func (points) Moves([]int, int) []float32 { return nil }
+
 func (p points) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		if index == nil {
@@ -233,6 +241,32 @@ func (p points) Batches(ctx context.Context, index []int, batch, epoch int, trai
 				b.Label[2*n+i%2] = 1
 			}
 			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// restless are points that move in training: their first column grows.
+type restless struct{ points }
+
+func (restless) Moves(samples []int, epoch int) (moves []float32) {
+	for _, i := range samples {
+		moves = append(moves, float32(i%3+epoch))
+	}
+	return moves
+}
+
+func (r restless) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		for b, err := range r.points.Batches(ctx, index, batch, epoch, training) {
+			if err == nil && training {
+				for n, by := range r.Moves(index[:b.N], epoch) {
+					b.X[3*n] += by
+				}
+				index = index[b.N:]
+			}
+			if !yield(b, err) {
 				return
 			}
 		}

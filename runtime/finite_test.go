@@ -58,19 +58,25 @@ func TestNotFinite(t *testing.T) {
 
 // TestLateMachines: with a machine that works behind its caller a run leaves the same behind, and names the same step; it notices before anything is kept.
 func TestLateMachines(t *testing.T) {
-	train := func(late bool) (ran []string, left string) {
+	train := func(late bool, samples Split) (ran []string, left string) {
 		r := newTrial(t, t.TempDir())
+		r.opts.Train = samples
 		r.late, r.prog.KeepLast, r.prog.LogEvery = late, true, 3 // two engines take turns
 		r.train(t)
 		if late {
-			require.Equal(t, r.prog.Epochs*(16+16+4), r.fetched, "whole batches of training, and of both evaluations")
+			require.Equal(t, r.prog.Epochs*(16+18+7), r.fetched, "whole batches of training, and both evaluations")
 		}
 		return r.ran, outcome(t, r.opts.Dir)
 	}
-	ran, left := train(false)
-	lateRan, lateLeft := train(true)
-	require.Equal(t, ran, lateRan)
-	require.Equal(t, left, lateLeft)
+	var before string
+	for _, samples := range []Split{points(18), restless{18}} {
+		ran, left := train(false, samples)
+		lateRan, lateLeft := train(true, samples)
+		require.Equal(t, ran, lateRan)
+		require.Equal(t, left, lateLeft)
+		require.NotEqual(t, before, left, "moves make a difference")
+		before = left
+	}
 	for _, spoiled := range []int{5, 6, 10} { // the first of an epoch, in the middle, and of the short batch at its end
 		r := newTrial(t, t.TempDir())
 		r.late, r.prog.KeepLast = true, true

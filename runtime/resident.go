@@ -7,20 +7,21 @@ import (
 	"bnetc/backend"
 )
 
-// A resident is a split whose samples lie on the device: whole batches of it are rows to fetch; what is left at the end comes from the host.
+// A resident is a split whose samples lie on the device: batches of it are rows to fetch, and to move. A training batch that the plan is too large for comes
+// from the host.
 type resident struct {
-	Split
+	Still
 	batch, set int
 }
 
-// hold puts a split on the device, where the machine can hold one and has room, and the samples are the same in every epoch; else it is the split itself.
+// hold puts a split on the device, where the machine can hold one and has room, and its samples stay what they are; else it is the split itself.
 func (e *engine) hold(ctx context.Context, s Split) (Split, error) {
 	machine, can := e.machine.(backend.Resident)
-	fixed, knows := s.(interface{ Fixed() bool })
-	if !can || !knows || !fixed.Fixed() {
+	still, ok := s.(Still)
+	if !can || !ok || !still.Fixed() {
 		return s, nil
 	}
-	set, ok, err := machine.Reserve(s.Len())
+	set, ok, err := machine.Reserve(s.Len(), e.prog.Moves)
 	if err != nil || !ok {
 		return s, err
 	}
@@ -37,32 +38,35 @@ func (e *engine) hold(ctx context.Context, s Split) (Split, error) {
 		}
 		first += b.N
 	}
-	return &resident{s, e.plan.Batch, set}, nil
+	return &resident{still, e.plan.Batch, set}, nil
 }
 
 func (r *resident) Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error] {
 	if batch != r.batch {
-		return r.Split.Batches(ctx, index, batch, epoch, training)
+		return r.Still.Batches(ctx, index, batch, epoch, training)
 	}
 	return func(yield func(*Batch, error) bool) {
 		if index == nil {
 			index = inOrder(r.Len())
 		}
 		rest := index
-		for len(rest) >= batch {
+		for len(rest) >= batch || len(rest) > 0 && !training {
 			if err := ctx.Err(); err != nil {
 				yield(nil, err)
 				return
 			}
-			if !yield(&Batch{N: batch, set: r.set, rows: rest[:batch]}, nil) {
+			b := &Batch{N: min(batch, len(rest)), set: r.set}
+			if b.rows, rest = rest[:b.N], rest[b.N:]; training {
+				b.moves = r.Moves(b.rows, epoch)
+			}
+			if !yield(b, nil) {
 				return
 			}
-			rest = rest[batch:]
 		}
 		if len(rest) == 0 {
 			return
 		}
-		for b, err := range r.Split.Batches(ctx, rest, batch, epoch, training) {
+		for b, err := range r.Still.Batches(ctx, rest, batch, epoch, training) {
 			if !yield(b, err) {
 				return
 			}

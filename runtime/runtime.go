@@ -24,8 +24,9 @@ type Batch struct {
 	X, Label, Weight []float32
 	N                int
 
-	set  int   // on the device, of which
-	rows []int // this is, where not nil; X, Label and Weight are nothing then
+	set   int       // on the device, of which
+	rows  []int     // this is, where not nil; X, Label and Weight are nothing then
+	moves []float32 // of those rows, nil where they stay as they are
 }
 
 // A Split is samples that can be visited in any order.
@@ -33,6 +34,14 @@ type Split interface {
 	Len() int
 	// Batches visits index in batches of the given size; the last one may be short. epoch and training steer augmentation.
 	Batches(ctx context.Context, index []int, batch, epoch int, training bool) iter.Seq2[*Batch, error]
+}
+
+// A Still split may be one whose samples are the same in every epoch, but for where their pixels move.
+type Still interface {
+	Split
+	Fixed() bool // it is one
+	// Moves tells how samples move in an epoch of training, as Program.Moves has it in its input of that name; nil where they stay as they are.
+	Moves(samples []int, epoch int) []float32
 }
 
 // A Setting is a named number.
@@ -57,6 +66,7 @@ type Program struct {
 	Hash        string // of the source and the target's code
 	Plan        *kernel.Plan
 	ForBatch    func(batch int) (*kernel.Plan, error) // the same program for another batch size, for a short last batch
+	Moves       *kernel.Plan                          // moves samples of a Still split on the device; nil where they stay as they are
 	Params      []Setting                             // the rule's parameters
 	Groups      []Group
 	Alternating bool

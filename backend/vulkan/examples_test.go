@@ -42,6 +42,10 @@ var devices = []struct {
 // Every rule's kernels are valid modules for every class of device.
 func TestModulesAreValid(t *testing.T) {
 	for _, d := range devices {
+		moves := compiler.Moves(d.target, 72, []string{"x"}, 32, 33, 3)
+		s, err := lowerKernel(moves, moves.Kernels[0], place(moves), d.limits)
+		require.NoError(t, err)
+		valid(t, s)
 		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_fc_ao_sdtp_alternating.bnet", "mnist_lc_dtp_parallel.bnet", "mnist_fc_tp.bnet", "mnist_lc_dfa.bnet", "cifar_conv_bp.bnet", "imagenet_conv_bp.bnet", "mnist_tiled_bp.bnet",
 			"mnist_fc_sdtp_parallel.bnet train.precision=f16", "mnist_lc_dtp_parallel.bnet train.precision=bf16"} {
 			t.Run(d.target.Name+"/"+program, func(t *testing.T) {

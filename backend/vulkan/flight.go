@@ -145,14 +145,23 @@ func (l *line) write(piece int, to int64, data []float32) error {
 	return nil
 }
 
-// run puts a list's commands behind everything before them. They are submitted at once while another flight can be filled meanwhile, else with the runs that
-// follow, so that the device has work ahead of it and the host never waits.
-func (l *line) run(list vk.CommandBuffer) error {
+// follow puts a list's commands behind everything before them.
+func (l *line) follow(list vk.CommandBuffer) error {
 	if err := l.between(nil); err != nil {
 		return err
 	}
 	f := &l.flights[l.now]
 	f.batch = append(f.batch, list)
+	return nil
+}
+
+// run puts a run of the plan behind everything before it. Runs are submitted at once while another flight can be filled meanwhile, else with the runs that
+// follow, so that the device has work ahead of it and the host never waits.
+func (l *line) run(list vk.CommandBuffer) error {
+	if err := l.follow(list); err != nil {
+		return err
+	}
+	f := &l.flights[l.now]
 	f.runs++
 	f.unseen = l.watch.size > 0
 	next := &l.flights[(l.now+1)%flights]

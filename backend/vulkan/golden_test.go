@@ -7,23 +7,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bnetc/compiler"
 	"bnetc/internal/golden"
 	"bnetc/ir/kernel"
 )
 
 // An archive of testdata holds a plan, and the modules of its kernels: for a device that offers what lavapipe does, and for one that offers no more than
-// Vulkan asks for; where it multiplies matrices, for one that has them.
+// Vulkan asks for.
 func TestGoldenModules(t *testing.T) {
 	for _, file := range golden.Files(t, "testdata/*.txtar") {
 		t.Run(golden.Name(file), func(t *testing.T) {
+			if golden.Name(file) == "moves" {
+				golden.Check(t, file, "plan.kernel", compiler.Moves(compiler.Software, 2, []string{"x"}, 2, 36, 3).String())
+			}
 			plan, err := kernel.Parse(golden.Source(t, file))
 			require.NoError(t, err)
 			require.NoError(t, plan.Verify())
-			sections := map[string]Limits{"software.spvasm": devices[0].limits, "least.spvasm": least}
-			if needs(plan).matrices {
-				sections = map[string]Limits{"matrices.spvasm": withMatrices}
-			}
-			for section, limits := range sections {
+			for section, limits := range map[string]Limits{"software.spvasm": devices[0].limits, "least.spvasm": least} {
 				var texts []string
 				for _, k := range plan.Kernels {
 					s, err := lowerKernel(plan, k, place(plan), limits)

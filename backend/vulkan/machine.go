@@ -19,17 +19,23 @@ type Backend struct {
 
 // A Machine is a plan on a device.
 type Machine struct {
-	plan     *kernel.Plan
+	loaded
 	device   *logical
-	layout   layout
 	pieces   []*piece
-	kernels  *kernels
 	pool     vk.CommandPool
-	lists    []vk.CommandBuffer // of the plan's lists
 	line     *line
 	sets     []set
-	resident int64 // bytes of the sets
-	failed   error // what ended the machine's work
+	resident int64   // bytes of the sets
+	mover    *loaded // the plan that moves rows of the sets, nil if there is none
+	failed   error   // what ended the machine's work
+}
+
+// A loaded plan is ready to run: where its buffers lie in the machine's pieces, its kernels, and its lists as commands.
+type loaded struct {
+	plan    *kernel.Plan
+	layout  layout
+	kernels *kernels
+	lists   []vk.CommandBuffer
 }
 
 var (
@@ -74,7 +80,7 @@ func (b *Backend) open(plan *kernel.Plan) (*logical, error) {
 
 // start puts a plan and its shaders on a device, which the machine owns from then on.
 func start(plan *kernel.Plan, d *logical, where layout, shaders []*Shader) (*Machine, error) {
-	m := &Machine{plan: plan, device: d, layout: where}
+	m := &Machine{loaded: loaded{plan: plan, layout: where}, device: d}
 	err := m.fill(shaders)
 	if err == nil {
 		err = m.complaint()
@@ -99,7 +105,10 @@ func (m *Machine) fill(shaders []*Shader) error {
 		m.pieces = append(m.pieces, p)
 	}
 	var err error
-	if m.kernels, err = d.prepare(shaders, m.layout, m.pieces); err != nil {
+	if m.pool, err = d.newPool(0); err != nil {
+		return err
+	}
+	if err := m.load(m, shaders); err != nil {
 		return err
 	}
 	var perStep int64
@@ -111,14 +120,6 @@ func (m *Machine) fill(shaders []*Shader) error {
 	if m.line, err = newLine(d, m.pieces, perStep); err != nil {
 		return err
 	}
-	if m.pool, err = d.newPool(0); err != nil {
-		return err
-	}
-	for i := range m.plan.Lists {
-		if err := m.addList(&m.plan.Lists[i]); err != nil {
-			return err
-		}
-	}
 	return m.line.between(func(c vk.CommandBuffer) {
 		for _, p := range m.pieces {
 			vk.CmdFillBuffer(c, p.buffer, 0, vk.DeviceSize(vk.WholeSize), 0)
@@ -126,8 +127,22 @@ func (m *Machine) fill(shaders []*Shader) error {
 	})
 }
 
+// load makes a plan's kernels ready on a machine, and records its lists.
+func (p *loaded) load(m *Machine, shaders []*Shader) error {
+	var err error
+	if p.kernels, err = m.device.prepare(shaders, p.layout, m.pieces); err != nil {
+		return err
+	}
+	for i := range p.plan.Lists {
+		if err := p.addList(m, &p.plan.Lists[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addList records a list once; every run of it is that record.
-func (m *Machine) addList(list *kernel.List) error {
+func (p *loaded) addList(m *Machine, list *kernel.List) error {
 	c, err := m.device.newCommands(m.pool)
 	if err != nil {
 		return err
@@ -137,8 +152,8 @@ func (m *Machine) addList(list *kernel.List) error {
 	if err := failed(vk.BeginCommandBuffer(c, &info), "recording list "+list.Name); err != nil {
 		return err
 	}
-	m.record(c, list)
-	m.lists = append(m.lists, c)
+	p.record(m.device, c, list)
+	p.lists = append(p.lists, c)
 	return failed(vk.EndCommandBuffer(c), "recording list "+list.Name)
 }
 
@@ -244,8 +259,10 @@ func (m *Machine) Close() error {
 	if m.pool != nil {
 		vk.DestroyCommandPool(d.device, m.pool, nil)
 	}
-	if m.kernels != nil {
-		m.kernels.release(d)
+	for _, p := range []*loaded{&m.loaded, m.mover} {
+		if p != nil && p.kernels != nil {
+			p.kernels.release(d)
+		}
 	}
 	for _, s := range append(m.sets, m.pieces) {
 		s.release(d)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	vk "github.com/vulkan-go/vulkan"
 
 	"bnetc/backend"
+	"bnetc/compiler"
 	"bnetc/ir/kernel"
 )
 
@@ -220,7 +223,7 @@ list step
   0: add
 `)
 	m := build(t, p)
-	set, ok, err := m.Reserve(7)
+	set, ok, err := m.Reserve(7, nil)
 	require.NoError(t, err)
 	require.True(t, ok)
 	row := func(n int) (x []float32, w float32) { return []float32{float32(n), float32(10 * n)}, float32(1 + n%2) }
@@ -237,7 +240,8 @@ list step
 	want := make([]float32, 6)
 	for k := range 100 {
 		rows := []int{k % 7, (3 * k) % 7, 6 - k%7}
-		require.NoError(t, m.Fetch(set, rows))
+		rows = rows[:1+k%3] // zeros behind them
+		require.NoError(t, m.Fetch(set, rows, nil))
 		require.NoError(t, m.Run(context.Background(), "step"))
 		for i, n := range rows {
 			x, w := row(n)
@@ -248,9 +252,82 @@ list step
 	got := make([]float32, 6)
 	require.NoError(t, m.Read(2, got))
 	require.Equal(t, want, got)
-	_, ok, err = m.Reserve(1 << 40)
+	_, ok, err = m.Reserve(1<<40, nil)
 	require.NoError(t, err)
 	require.False(t, ok, "no room is no error")
+}
+
+// Rows are flipped and cropped on their way as the definition says, bit by bit, while others are fetched as they are.
+func TestMovedRows(t *testing.T) {
+	for _, c := range []struct {
+		target  compiler.Target
+		h, w, c int
+	}{{compiler.Software, 3, 44, 3}, {compiler.Software, 5, 7, 1}, {compiler.NVIDIA, 2, 33, 4}, {compiler.Subgroup64, 3, 9, 6}} {
+		const batch, rows = 4, 9
+		units := c.h * c.w * c.c
+		m := build(t, planFrom(t, strings.ReplaceAll(`plan rows batch 4
+
+buffer x input [4, UNITS]
+buffer w input [4]
+buffer y weight [4, UNITS]
+
+kernel copy(x, w -> y)
+  parallel n in 4
+    serial i in UNITS
+      store y[n, i] = x[n, i] * w[n]
+
+list step
+  0: copy
+`, "UNITS", fmt.Sprint(units))))
+		set, ok, err := m.Reserve(rows, compiler.Moves(c.target, batch, []string{"x"}, c.h, c.w, c.c))
+		require.NoError(t, err)
+		require.True(t, ok)
+		x := make([]float32, rows*units)
+		for i := range x {
+			x[i] = float32(i + 1)
+		}
+		require.NoError(t, m.Write(1, []float32{1, 1, 1, 1}))
+		for first := 0; first < rows; first += batch {
+			require.NoError(t, m.Write(0, slices.Concat(x[first*units:min(rows, first+batch)*units], make([]float32, batch*units))[:batch*units]))
+			require.NoError(t, m.Stow(set, first, min(batch, rows-first)))
+		}
+		r, got := rand.New(rand.NewPCG(1, 2)), make([]float32, batch*units)
+		for range 10 {
+			which, moves, want := r.Perm(rows)[:batch], []float32(nil), []float32(nil)
+			for _, n := range which {
+				var sign, offset [2]int
+				for axis, extent := range []int{c.h, c.w} {
+					sign[axis], offset[axis] = 1, r.IntN(5)-2
+					if r.IntN(2) == 0 {
+						sign[axis], offset[axis] = -1, extent-1+r.IntN(5)-2
+					}
+					moves = append(moves, float32(sign[axis]), float32(offset[axis]))
+				}
+				for k := range c.c {
+					moves = append(moves, -0.3*float32(k+1))
+				}
+				for i := range units {
+					y, x0, k := sign[0]*(i/c.c/c.w)+offset[0], sign[1]*(i/c.c%c.w)+offset[1], i%c.c
+					if y < 0 || y >= c.h || x0 < 0 || x0 >= c.w {
+						want = append(want, -0.3*float32(k+1))
+					} else {
+						want = append(want, x[n*units+(y*c.w+x0)*c.c+k])
+					}
+				}
+			}
+			require.NoError(t, m.Fetch(set, which, moves))
+			require.NoError(t, m.Run(context.Background(), "step"))
+			require.NoError(t, m.Read(2, got))
+			require.Equal(t, want, got)
+			require.NoError(t, m.Fetch(set, which, nil))
+			require.NoError(t, m.Run(context.Background(), "step"))
+			require.NoError(t, m.Read(2, got))
+			for i, n := range which {
+				require.Equal(t, x[n*units:(n+1)*units], got[i*units:(i+1)*units])
+			}
+		}
+		require.ErrorContains(t, m.Fetch(set, []int{0}, []float32{1}), "moves of a batch are")
+	}
 }
 
 func TestReadsSeeWritesBefore(t *testing.T) {

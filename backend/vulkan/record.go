@@ -91,15 +91,15 @@ func (l layout) waits(list *kernel.List, bindings func(kernel int) []Binding) []
 }
 
 // record writes a list's commands.
-func (m *Machine) record(commands vk.CommandBuffer, list *kernel.List) {
-	waits := m.layout.waits(list, func(kernel int) []Binding { return m.kernels.list[kernel].bindings })
+func (p *loaded) record(d *logical, commands vk.CommandBuffer, list *kernel.List) {
+	waits := p.layout.waits(list, func(kernel int) []Binding { return p.kernels.list[kernel].bindings })
 	for i, s := range list.Steps {
 		switch waits[i] {
 		case sight:
-			m.device.wait(commands, computeWrites, computes)
+			d.wait(commands, computeWrites, computes)
 		case turn:
-			m.device.wait(commands, computeTurn, computeTurn)
+			d.wait(commands, computeTurn, computeTurn)
 		}
-		m.kernels.list[s.Kernel].dispatch(commands)
+		p.kernels.list[s.Kernel].dispatch(commands)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"bnetc/compiler"
 	"bnetc/dataset"
 	"bnetc/lang/check"
 	"bnetc/runtime"
@@ -55,5 +56,15 @@ type started struct {
 
 // runnable is what the runtime needs to know of it.
 func (s *started) runnable() *runtime.Program {
-	return runnable(s.program, s.built.plan, s.target.aim(s.at))
+	plan, aim := s.built.plan, s.target.aim(s.at)
+	prog := runnable(s.program, plan, aim)
+	if s.data.Train.Moves(nil, 0) != nil {
+		moved := []string{"x"}
+		if s.program.TargetIsInput && plan.Buffer("label") >= 0 {
+			moved = append(moved, "label")
+		}
+		h, w, c := s.data.Train.Shape()
+		prog.Moves = compiler.Moves(aim, plan.Batch, moved, h, w, c)
+	}
+	return prog
 }
