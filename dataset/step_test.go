@@ -154,6 +154,38 @@ func TestDrawsAreKeyed(t *testing.T) {
 	require.NotEqual(t, b.X, whole(t, data.Train, true, 6).X)
 }
 
+// TestMovesSayWhatABatchHas: the samples of an evaluation, moved as Moves says, are those of training, bit by bit.
+func TestMovesSayWhatABatchHas(t *testing.T) {
+	spec := wantCIFAR
+	spec.Steps, spec.Augment = []Step{{Name: "crop", Args: []float64{4}}, {Name: "normalize", Args: []float64{0.1, 0.2, 0.3, 2, 3, 4}}, {Name: "flip"}}, testRand(7)
+	data, err := Open(spec, folder(t, tinyCIFAR))
+	require.NoError(t, err)
+	require.True(t, data.Train.Fixed())
+	require.Nil(t, data.Test.Moves([]int{0}, 1))
+	h, w, c := data.Train.Shape()
+	require.Equal(t, []int{32, 32, 3}, []int{h, w, c})
+	still := whole(t, data.Train, false, 0).X
+	for epoch := range 3 {
+		samples := []int{3, 1, 2}
+		moves, want := data.Train.Moves(samples, epoch), []float32(nil)
+		for k, n := range samples {
+			m := moves[k*(4+c):][:4+c]
+			for i := range h * w * c {
+				y, x := int(m[0])*(i/c/w)+int(m[1]), int(m[2])*(i/c%w)+int(m[3])
+				if y < 0 || y >= h || x < 0 || x >= w {
+					want = append(want, m[4+i%c])
+				} else {
+					want = append(want, still[((n*h+y)*w+x)*c+i%c])
+				}
+			}
+		}
+		for b, err := range data.Train.Batches(t.Context(), Pass{Batch: 3, Index: samples, Epoch: epoch, Training: true}) {
+			require.NoError(t, err)
+			require.Equal(t, want, b.X)
+		}
+	}
+}
+
 func TestShuffle(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 7, 1000} {
 		a := Shuffle(n, 3, testRand(1))
