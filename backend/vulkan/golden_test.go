@@ -9,6 +9,7 @@ import (
 
 	"bnetc/compiler"
 	"bnetc/internal/golden"
+	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
 )
 
@@ -24,14 +25,38 @@ func TestGoldenModules(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, plan.Verify())
 			for section, limits := range map[string]Limits{"software.spvasm": devices[0].limits, "least.spvasm": least} {
-				var texts []string
-				for _, k := range plan.Kernels {
-					s, err := lowerKernel(plan, k, place(plan), limits)
-					require.NoError(t, err)
-					texts = append(texts, fmt.Sprintf("; %s: %s\n; %d x %d workgroups of %d\n", k.Name, k.From, s.Groups[0], s.Groups[1], s.Local)+s.Text)
-				}
-				golden.Check(t, file, section, strings.Join(texts, "\n"))
+				golden.Check(t, file, section, texts(t, plan, limits, func(string) bool { return true }))
 			}
 		})
 	}
+}
+
+// Of whole programs the archives hold the modules beside the C: of each connectivity all of them, of a rule those of one layer in the middle, since those of the
+// others are alike. The device is lavapipe's kind with the smallest of tiles, so that the texts are short.
+func TestGoldenPrograms(t *testing.T) {
+	target, limits := compiler.Software, devices[0].limits
+	target.Registers, target.Columns, limits.Unroll = 4, 4, 1
+	for folder, which := range map[string]string{"rules": "l2", "fields": ""} {
+		for _, file := range golden.Files(t, "../../testdata/"+folder+"/*.txtar") {
+			t.Run(golden.Name(file), func(t *testing.T) {
+				c, err := programs.Program{Name: golden.Name(file), Text: golden.Source(t, file)}.Compile(target)
+				require.NoError(t, err)
+				golden.Check(t, file, "spvasm", texts(t, c.Plan, limits, func(kernel string) bool { return strings.Contains(kernel, which) }))
+			})
+		}
+	}
+}
+
+// texts are the modules of a plan's kernels, of those that are wanted.
+func texts(t *testing.T, plan *kernel.Plan, limits Limits, wanted func(kernel string) bool) string {
+	t.Helper()
+	var texts []string
+	for _, k := range plan.Kernels {
+		if wanted(k.Name) {
+			s, err := lowerKernel(plan, k, place(plan), limits)
+			require.NoError(t, err)
+			texts = append(texts, fmt.Sprintf("; %s: %s\n; %d x %d workgroups of %d\n", k.Name, k.From, s.Groups[0], s.Groups[1], s.Local)+s.Text)
+		}
+	}
+	return strings.Join(texts, "\n")
 }

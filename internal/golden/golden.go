@@ -4,6 +4,7 @@ package golden
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,8 +69,16 @@ func Check(t testing.TB, file, section, got string) {
 	}
 	if string(a.Files[i].Data) != got {
 		a.Files[i].Data = []byte(got)
-		require.NoError(t, os.WriteFile(file, txtar.Format(a), 0o666))
+		write(t, file, txtar.Format(a))
 	}
+}
+
+// write replaces a file as a whole: tests of several packages own sections of one archive, and read it meanwhile.
+func write(t testing.TB, file string, data []byte) {
+	t.Helper()
+	whole := fmt.Sprintf("%s.%d", file, os.Getpid())
+	require.NoError(t, os.WriteFile(whole, data, 0o666))
+	require.NoError(t, os.Rename(whole, file))
 }
 
 func read(t testing.TB, file string) *txtar.Archive {
