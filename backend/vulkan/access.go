@@ -182,6 +182,12 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 		version = fmt.Sprint(" version ", w.version[buffer])
 		least = len(w.levels) - 1
 	}
+	if w.plan.Buffers[buffer].Kind == kernel.Local {
+		id := w.index(at)
+		return w.share(fmt.Sprint("load ", buffer, " ", id, version), least, []spirv.ID{id}, func(b *spirv.Block) spirv.ID {
+			return b.Load(w.m.Float(), w.address(b, buffer, id))
+		})
+	}
 	typ := w.plan.Buffers[buffer].Type
 	q, first, place, ok := w.quadOf(buffer, at)
 	fetches := w.limits.Texels >= (w.plan.Buffers[buffer].Elements()+3)/4 && w.version[buffer] == 0 // what the invocation has stored, it sees through the same view
@@ -262,6 +268,11 @@ type pending struct {
 
 // store writes an element; the elements of a quad that are all stored here, as one vector with the last of them.
 func (w *lowering) store(buffer int, at affine, value spirv.ID) {
+	if w.plan.Buffers[buffer].Kind == kernel.Local {
+		b, id := w.top().block, w.index(at)
+		b.Store(w.address(b, buffer, id), value)
+		return
+	}
 	value = w.narrow(w.plan.Buffers[buffer].Type, value)
 	if q, first, place, ok := w.quadOf(buffer, at); ok && w.stores[q] != 0 {
 		p := w.pending[q]

@@ -26,6 +26,9 @@ func cover(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) ([]Binding, map
 	}
 	var all []int
 	for _, b := range append(read, written...) {
+		if p.Buffers[b].Kind == kernel.Local {
+			continue
+		}
 		if t := p.Buffers[b].Type; t != kernel.F32 && l.Only32 {
 			return nil, nil, &backend.Missing{What: fmt.Sprintf("kernel %s stores %s as %s, and the device has no storage buffers of 16-bit elements", k.Name, p.Buffers[b].Name, t),
 				Remedy: "use --set train.precision=f32, another device (--device), or " + otherwise}

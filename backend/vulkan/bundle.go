@@ -38,6 +38,7 @@ type module struct {
 	Bindings []Binding `json:"bindings"`
 	Groups   [3]int    `json:"groups"`
 	Local    int       `json:"local"`
+	Whole    bool      `json:"whole,omitempty"`
 }
 
 // The files of a bundle, beside two of each module: NAME.spv, and NAME.spvasm, its text, which spirv-as assembles.
@@ -66,7 +67,7 @@ func (b *Backend) Save(_ context.Context, plan *kernel.Plan, dir string) error {
 		name := fmt.Sprintf("%02d-%s", n, fileName(s.Name))
 		words := wordsToBytes(s.Words)
 		files[name+".spv"], files[name+".spvasm"] = words, []byte(s.Text)
-		m.Modules = append(m.Modules, module{s.Name, name + ".spv", hashOf(words), s.Bindings, s.Groups, s.Local})
+		m.Modules = append(m.Modules, module{s.Name, name + ".spv", hashOf(words), s.Bindings, s.Groups, s.Local, s.Whole})
 	}
 	facts, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -152,7 +153,7 @@ func readBundle(dir string) (*kernel.Plan, layout, []*Shader, Limits, error) {
 		if err != nil {
 			return fail(err)
 		}
-		shaders = append(shaders, &Shader{Name: mod.Kernel, Words: bytesToWords(data), Bindings: mod.Bindings, Groups: mod.Groups, Local: mod.Local})
+		shaders = append(shaders, &Shader{Name: mod.Kernel, Words: bytesToWords(data), Bindings: mod.Bindings, Groups: mod.Groups, Local: mod.Local, Whole: mod.Whole})
 	}
 	return plan, where, shaders, m.Limits, nil
 }

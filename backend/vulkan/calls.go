@@ -40,16 +40,17 @@ static void facts_of(fn f, void *device, int driver_known, device_facts *out) {
 typedef struct { uint32_t type; void *next; uint32_t buffers, uniforms, constants, interfaces; } storage16;
 typedef struct { uint32_t type; void *next; uint32_t model, device, chains; } memory_model;
 typedef struct { uint32_t type; void *next; uint32_t f16, i8; } arithmetic16;
+typedef struct { uint32_t type; void *next; uint32_t sizes, full; } subgroups;
 typedef struct { uint32_t type; void *next; uint32_t matrices, robust; } matrices;
 typedef struct { uint32_t type; void *next; uint32_t bf16, dot, matrices; } bfloat16;
-typedef struct { storage16 storage; memory_model model; arithmetic16 arithmetic; matrices matrices; bfloat16 bfloat; } feature_chain;
+typedef struct { storage16 storage; memory_model model; arithmetic16 arithmetic; subgroups subgroups; matrices matrices; bfloat16 bfloat; } feature_chain;
 typedef struct { uint32_t type; void *next; uint32_t features[256]; } features2;
 
 // new_features makes the chain, as long as the device knows it: of Vulkan 1.1 alone, with matrices, with those of bfloat16.
 static feature_chain *new_features(int with_matrices, int with_bfloat) {
 	feature_chain *f = calloc(1, sizeof *f);
-	f->storage.type = 1000083000, f->model.type = 1000211000, f->arithmetic.type = 1000082000, f->matrices.type = 1000506000, f->bfloat.type = 1000141000;
-	if (with_matrices) f->storage.next = &f->model, f->model.next = &f->arithmetic, f->arithmetic.next = &f->matrices;
+	f->storage.type = 1000083000, f->model.type = 1000211000, f->arithmetic.type = 1000082000, f->subgroups.type = 1000225002, f->matrices.type = 1000506000, f->bfloat.type = 1000141000;
+	if (with_matrices) f->storage.next = &f->model, f->model.next = &f->arithmetic, f->arithmetic.next = &f->subgroups, f->subgroups.next = &f->matrices;
 	if (with_bfloat) f->matrices.next = &f->bfloat;
 	return f;
 }
@@ -172,8 +173,8 @@ static void bind(fn f, void *device, void *set, uint32_t binding, void *buffer, 
 typedef struct { uint32_t type; const void *next; uint32_t flags, stage; void *module; const char *name; const void *special; } stage_info;
 typedef struct { uint32_t type; const void *next; uint32_t flags; stage_info stage; void *layout, *base; int32_t base_index; } pipeline_info;
 
-static int32_t pipeline(fn f, void *device, void *cache, void *module, const char *entry, void *layout, void **out) {
-	pipeline_info p = { .type = 29, .stage = { .type = 18, .stage = 0x20, .module = module, .name = entry }, .layout = layout, .base_index = -1 };
+static int32_t pipeline(fn f, void *device, void *cache, void *module, const char *entry, uint32_t flags, void *layout, void **out) {
+	pipeline_info p = { .type = 29, .stage = { .type = 18, .flags = flags, .stage = 0x20, .module = module, .name = entry }, .layout = layout, .base_index = -1 };
 	return ((int32_t (*)(void *, void *, uint32_t, const pipeline_info *, void *, void **))f)(device, cache, 1, &p, NULL, out);
 }
 */
@@ -280,6 +281,7 @@ func (f features) and(g features) features {
 // The extensions of what Vulkan's versions do not hold.
 const (
 	matrixExtension = "VK_KHR_cooperative_matrix"
+	sizesExtension  = "VK_EXT_subgroup_size_control"
 	bfloatExtension = "VK_KHR_shader_bfloat16"
 )
 
@@ -289,23 +291,23 @@ func (c *calls) has(d vk.PhysicalDevice, extension string) bool {
 	return C.has_extension(c.extensions, unsafe.Pointer(d), name) != 0
 }
 
-// features tells what a device has. Matrices take the memory model of Vulkan 1.2.
+// features tells what a device has. Matrices take the memory model of Vulkan 1.2, and workgroups of whole subgroups of the size that the device tells.
 func (c *calls) features(d vk.PhysicalDevice, version uint32) features {
-	matrices := c.products != nil && version >= vk.MakeVersion(1, 2, 0) && c.has(d, matrixExtension)
+	matrices := c.products != nil && version >= vk.MakeVersion(1, 2, 0) && c.has(d, matrixExtension) && c.has(d, sizesExtension)
 	bfloat := matrices && c.has(d, bfloatExtension)
 	f := C.new_features(truth(matrices), truth(bfloat))
 	defer C.free(unsafe.Pointer(f))
 	C.features_of(c.features2, unsafe.Pointer(d), f)
-	matrices = f.storage.buffers != 0 && f.model.model != 0 && f.arithmetic.f16 != 0 && f.matrices.matrices != 0
+	matrices = f.storage.buffers != 0 && f.model.model != 0 && f.arithmetic.f16 != 0 && f.subgroups.full != 0 && f.matrices.matrices != 0
 	return features{f.storage.buffers != 0, matrices, matrices && f.bfloat.bf16 != 0 && f.bfloat.matrices != 0}
 }
 
 // want asks for features where a device is opened: the link to the next structure, the extensions, and what frees the structures.
 func (f features) want() (next unsafe.Pointer, extensions []string, free func()) {
 	s := C.new_features(truth(f.matrices), truth(f.bfloat))
-	s.storage.buffers, s.model.model, s.arithmetic.f16, s.matrices.matrices, s.bfloat.bf16, s.bfloat.matrices = 1, 1, 1, 1, 1, 1
+	s.storage.buffers, s.model.model, s.arithmetic.f16, s.subgroups.full, s.matrices.matrices, s.bfloat.bf16, s.bfloat.matrices = 1, 1, 1, 1, 1, 1, 1
 	if f.matrices {
-		extensions = append(extensions, matrixExtension+"\x00")
+		extensions = append(extensions, matrixExtension+"\x00", sizesExtension+"\x00")
 	}
 	if f.bfloat {
 		extensions = append(extensions, bfloatExtension+"\x00")
@@ -395,12 +397,13 @@ func (c *calls) bindTexels(d vk.Device, set vk.DescriptorSet, binding int, view 
 	C.bind_texels(c.update, unsafe.Pointer(d), unsafe.Pointer(set), C.uint32_t(binding), unsafe.Pointer(view))
 }
 
-// pipeline compiles a module's entry point "main".
-func (c *calls) pipeline(d vk.Device, cache vk.PipelineCache, module vk.ShaderModule, layout vk.PipelineLayout) (vk.Pipeline, vk.Result) {
+// pipeline compiles a module's entry point "main", whose workgroups are whole subgroups if that is asked for.
+func (c *calls) pipeline(d vk.Device, cache vk.PipelineCache, module vk.ShaderModule, whole bool, layout vk.PipelineLayout) (vk.Pipeline, vk.Result) {
+	const fullSubgroups = 0x2
 	entry := C.CString("main")
 	defer C.free(unsafe.Pointer(entry))
 	var p unsafe.Pointer
-	result := C.pipeline(c.pipelines, unsafe.Pointer(d), unsafe.Pointer(cache), unsafe.Pointer(module), entry, unsafe.Pointer(layout), &p)
+	result := C.pipeline(c.pipelines, unsafe.Pointer(d), unsafe.Pointer(cache), unsafe.Pointer(module), entry, C.uint32_t(fullSubgroups*truth(whole)), unsafe.Pointer(layout), &p)
 	return vk.Pipeline(p), vk.Result(result)
 }
 

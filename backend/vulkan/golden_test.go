@@ -14,7 +14,7 @@ import (
 )
 
 // An archive of testdata holds a plan, and the modules of its kernels: for a device that offers what lavapipe does, and for one that offers no more than
-// Vulkan asks for.
+// Vulkan asks for; where it multiplies matrices, for one that has them.
 func TestGoldenModules(t *testing.T) {
 	for _, file := range golden.Files(t, "testdata/*.txtar") {
 		t.Run(golden.Name(file), func(t *testing.T) {
@@ -24,7 +24,11 @@ func TestGoldenModules(t *testing.T) {
 			plan, err := kernel.Parse(golden.Source(t, file))
 			require.NoError(t, err)
 			require.NoError(t, plan.Verify())
-			for section, limits := range map[string]Limits{"software.spvasm": devices[0].limits, "least.spvasm": least} {
+			sections := map[string]Limits{"software.spvasm": devices[0].limits, "least.spvasm": least}
+			if needs(plan).matrices {
+				sections = map[string]Limits{"matrices.spvasm": withMatrices}
+			}
+			for section, limits := range sections {
 				golden.Check(t, file, section, texts(t, plan, limits, func(string) bool { return true }))
 			}
 		})

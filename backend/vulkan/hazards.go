@@ -112,6 +112,16 @@ func isLane(x kernel.Index, l *kernel.Loop) bool {
 	return found && x.Const%l.Extent == 0
 }
 
+// before puts a meeting before a loop outside of lanes, where it serves every turn: the body loads what has been stored, and stores none of it.
+func (h *hazards) before(w *lowering, body []kernel.Stmt) {
+	if w.vector != nil {
+		return
+	}
+	loads, stores := accesses(body)
+	maps.DeleteFunc(loads, func(b int, _ bool) bool { return stores[b] })
+	h.settle(w, loads, nil)
+}
+
 // enter begins a loop or a condition, which may be followed by vector loops. What a loop's body does, it may have done before.
 func (h *hazards) enter(w *lowering, body []kernel.Stmt, later bool) {
 	h.later = append(h.later, h.later[len(h.later)-1] || later || containsVector(body))
@@ -127,9 +137,20 @@ func (h *hazards) leave() { h.later = h.later[:len(h.later)-1] }
 func (h *hazards) meet(w *lowering, s kernel.Stmt, later bool) {
 	loads, stores := accesses([]kernel.Stmt{s})
 	later = later || h.later[len(h.later)-1] || containsVector([]kernel.Stmt{s})
+	if !later {
+		h.settle(w, loads, nil)
+	} else {
+		h.settle(w, loads, stores)
+	}
+	maps.Copy(h.loaded, loads)
+	maps.Copy(h.stored, stores)
+}
+
+// settle puts a meeting where loads or stores meet what has been stored or loaded.
+func (h *hazards) settle(w *lowering, loads, stores map[int]bool) {
 	conflict := false
 	for b, open := range h.open {
-		conflict = conflict || open && (loads[b] && h.stored[b] || later && stores[b] && (h.stored[b] || h.loaded[b]))
+		conflict = conflict || open && (loads[b] && h.stored[b] || stores[b] && (h.stored[b] || h.loaded[b]))
 	}
 	if conflict {
 		for b, open := range h.open {
@@ -141,6 +162,4 @@ func (h *hazards) meet(w *lowering, s kernel.Stmt, later bool) {
 		clear(h.loaded)
 		clear(h.stored)
 	}
-	maps.Copy(h.loaded, loads)
-	maps.Copy(h.stored, stores)
 }

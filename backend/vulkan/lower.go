@@ -27,7 +27,9 @@ type lowering struct {
 	stored  map[int]bool     // buffers that the kernel stores to
 	version map[int]int      // of a stored buffer: counts what may have changed it
 	shared  spirv.ID         // workgroup memory, where lanes are added up there
+	locals  map[int]spirv.ID // other workgroup memory: local buffers
 	vector  *kernel.Loop     // the vector loop around
+	sheet   *sheet           // the matrix loops around
 	hazards hazards
 
 	reaches   []Binding             // of memory, before it is known through which views they are seen
@@ -82,13 +84,23 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	if err != nil {
 		return nil, err
 	}
-	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), depth: map[spirv.ID]int{}, stored: map[int]bool{}, version: map[int]int{},
+	if err := supported(p, k, windows, l); err != nil {
+		return nil, err
+	}
+	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), locals: map[int]spirv.ID{}, depth: map[spirv.ID]int{}, stored: map[int]bool{}, version: map[int]int{},
 		reaches: reaches, windows: windows, variables: map[resource]spirv.ID{}, shares: map[int]bool{},
 		loads: map[quad]int{}, stores: map[quad]int{}, pending: map[quad]*pending{}}
 	if w.unroll, err = unrolling(k, l); err != nil {
 		return nil, err
 	}
+	matrices := multiplies(k.Body)
+	if matrices {
+		w.local = l.Subgroup
+	}
 	w.m = spirv.New("main", w.local)
+	if matrices {
+		w.m.ShareMatrices()
+	}
 	_, written := k.Buffers()
 	for _, b := range written {
 		w.stored[b] = true
@@ -101,12 +113,22 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	groups := w.segments(k.Body)
 	w.top().block.Return()
 	w.decorate()
-	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local}, nil
+	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local, Whole: matrices}, nil
 }
 
 // load3 loads an input of three numbers.
 func (w *lowering) load3(b spirv.BuiltIn) spirv.ID {
 	return w.top().block.Load(w.m.Vector(w.m.Uint(), 3), w.m.Builtin(b))
+}
+
+// multiplies tells whether statements multiply matrices.
+func multiplies(body []kernel.Stmt) bool {
+	found := false
+	kernel.Walk(body, func(s kernel.Stmt) {
+		l, ok := s.(*kernel.Loop)
+		found = found || ok && l.Mark == kernel.Matrix
+	})
+	return found
 }
 
 // widest is the extent of the widest vector loop, at least 1.
@@ -243,7 +265,7 @@ func (w *lowering) segment(s segment, group spirv.ID, first int, in []instance) 
 		in[0].at[l.Var] = position{id: id}
 	}
 	w.hazards = hazardsOf(s.body, w.local)
-	if w.local > 1 && widest(s.body) == 1 { // one invocation sees what it has stored itself
+	if w.local > 1 && widest(s.body) == 1 && !multiplies(s.body) { // one invocation sees what it has stored itself
 		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, func() { w.body(s.body, in) })
 		return
 	}
@@ -295,6 +317,10 @@ func containsVector(stmts []kernel.Stmt) bool { return widest(stmts) > 1 }
 
 func (w *lowering) loop(l *kernel.Loop, instances []instance, later bool) {
 	switch {
+	case l.Mark == kernel.Matrix && w.sheet == nil:
+		w.matrices(l, instances, later)
+	case l.Mark == kernel.Matrix:
+		w.multiply(l, instances)
 	case l.Extent == 1:
 		for _, in := range instances {
 			in.at[l.Var] = position{}
@@ -355,7 +381,7 @@ func turns(body []kernel.Stmt, unroll int) int {
 		case *kernel.Loop:
 			inner, here := turns(s.Body, unroll), s.Extent
 			switch {
-			case isParallel(s) || s.Mark == kernel.Vector || here == 1:
+			case isParallel(s) || s.Mark == kernel.Vector || s.Mark == kernel.Matrix || here == 1:
 				total += inner
 			case s.Mark == kernel.Unrolled && !bounded(s):
 				total += inner // one loop for all instances
@@ -471,6 +497,7 @@ func (w *lowering) addUp(l *kernel.Loop, instances []instance, step int, first p
 
 // repeat lowers a loop of so many turns.
 func (w *lowering) repeat(l *kernel.Loop, count int, instances []instance, later bool, run func(counter spirv.ID)) {
+	w.hazards.before(w, l.Body)
 	before := w.top().block
 	header, body, next, merge := w.m.Label(l.Var), w.m.Label(l.Var+"_body"), w.m.Label(l.Var+"_next"), w.m.Label(l.Var+"_end")
 	before.Branch(header)
@@ -484,7 +511,7 @@ func (w *lowering) repeat(l *kernel.Loop, count int, instances []instance, later
 	cells := changed(l.Body, instances)
 	phis := make([]*spirv.Phi, len(cells))
 	for i, c := range cells {
-		phis[i] = header.Phi("", w.m.Float())
+		phis[i] = header.Phi("", w.m.TypeOf(c.value))
 		w.depth[phis[i].ID] = inner
 		phis[i].From(c.value, before)
 		c.value = phis[i].ID
@@ -539,7 +566,7 @@ func (w *lowering) when(condition spirv.ID, cells []*cell, run func()) {
 	w.pop(merge)
 	for i, c := range cells {
 		if c.value != old[i] {
-			phi := merge.Phi("", w.m.Float())
+			phi := merge.Phi("", w.m.TypeOf(c.value))
 			phi.From(old[i], before)
 			phi.From(c.value, after)
 			c.value = phi.ID

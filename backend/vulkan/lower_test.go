@@ -6,13 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"bnetc/ir/kernel"
 )
 
 // least are the limits of the smallest device that Vulkan allows.
 var least = Limits{Buffers: 4, Range: 128 << 20, Align: 256, Groups: 65535, Local: 128, Shared: 16384}
+
+// withMatrices are those of a device with cooperative matrices, as lavapipe's are.
+var withMatrices = Limits{Unroll: 4, Subgroup: 8, Turns: 65000, Local: 1024, Shared: 32768, Matrices: []kernel.MatrixProduct{{Rows: 8, Columns: 8, Depth: 8, Of: kernel.F16}}}
 
 // tool finds a program of SPIRV-Tools; without it there is nothing to hold a module against.
 func tool(t testing.TB, name string) string {
@@ -22,6 +28,20 @@ func tool(t testing.TB, name string) string {
 		t.Skipf("no %s: install spirv-tools", name)
 	}
 	return path
+}
+
+// needTools skips a test of shaders with matrices where the installed SPIRV-Tools are older than those.
+func needTools(t testing.TB, s *Shader) {
+	t.Helper()
+	for line := range strings.Lines(s.Text) {
+		if capability := strings.TrimSpace(line); strings.HasPrefix(line, "OpCapability ") {
+			assemble := exec.Command(tool(t, "spirv-as"), "-o", os.DevNull, "-")
+			assemble.Stdin = strings.NewReader(line)
+			if out, err := assemble.CombinedOutput(); err != nil {
+				t.Skipf("spirv-as takes no %s: install newer spirv-tools (%s)", capability, out)
+			}
+		}
+	}
 }
 
 // valid holds a shader against the validator, and its text against the assembler.

@@ -38,7 +38,7 @@ func place(p *kernel.Plan) layout {
 		}
 	}
 	for i := range p.Buffers {
-		if p.Buffers[i].Kind != kernel.Temp {
+		if kind := p.Buffers[i].Kind; kind != kernel.Temp && kind != kernel.Local {
 			l.piece[i], l.first[i] = put(p.Buffers[i].Floats())
 		}
 	}
@@ -62,6 +62,9 @@ func (l layout) sizes(p *kernel.Plan) []int {
 	for i := range p.Buffers {
 		for len(sizes) <= l.piece[i] {
 			sizes = append(sizes, alignment)
+		}
+		if p.Buffers[i].Kind == kernel.Local {
+			continue // in no memory of the device's
 		}
 		end := l.first[i] + p.Buffers[i].Floats()
 		sizes[l.piece[i]] = max(sizes[l.piece[i]], (end+alignment-1)/alignment*alignment)

@@ -119,7 +119,7 @@ func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled
 	defer vk.DestroyShaderModule(l.device, module, nil)
 	made := compiled{layout: layout.pipeline, groups: s.Groups, bindings: s.Bindings}
 	var result vk.Result
-	if made.pipeline, result = l.pipeline(l.device, cache, module, layout.pipeline); result != vk.Success {
+	if made.pipeline, result = l.pipeline(l.device, cache, module, s.Whole, layout.pipeline); result != vk.Success {
 		return compiled{}, failed(result, "compiling kernel "+s.Name)
 	}
 	p.list = append(p.list, made)

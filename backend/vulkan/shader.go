@@ -15,6 +15,7 @@ type Shader struct {
 	Bindings []Binding
 	Groups   [3]int // workgroups to dispatch
 	Local    int    // invocations of a workgroup, along x
+	Whole    bool   // a workgroup is a whole subgroup
 }
 
 // A Binding is the memory that a shader sees as one storage buffer, or one storage texel buffer of four elements a texel: Count floats, a multiple of
@@ -54,5 +55,11 @@ type layout struct {
 
 // needs are the features that a plan's kernels use.
 func needs(p *kernel.Plan) features {
-	return features{storage16: slices.ContainsFunc(p.Buffers, func(b kernel.Buffer) bool { return b.Type != kernel.F32 })}
+	f := features{storage16: slices.ContainsFunc(p.Buffers, func(b kernel.Buffer) bool { return b.Type != kernel.F32 })}
+	for _, k := range p.Kernels {
+		for _, m := range p.Products(k) {
+			f.matrices, f.bfloat = true, f.bfloat || m.Of == kernel.BF16
+		}
+	}
+	return f
 }

@@ -141,7 +141,7 @@ func (w *lowering) index(a affine) spirv.ID {
 }
 
 func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
-	if w.vector == nil && w.local > 1 {
+	if w.vector == nil && w.sheet == nil && w.local > 1 {
 		w.hazards.meet(w, s, later)
 	}
 	switch s := s.(type) {
@@ -149,7 +149,11 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 		at := w.extended(spirv.NClamp, w.value(s.Value, in), w.float(0), w.float(float64(s.Extent-1)))
 		in.at[s.Var] = position{id: w.emit(spirv.OpConvertFToU, w.m.Uint(), at)}
 	case *kernel.Let:
-		in.vars[s.Var] = &cell{w.value(s.Value, in)}
+		value := w.value(s.Value, in)
+		if w.sheet != nil {
+			value = w.m.Filled(w.sums(), value)
+		}
+		in.vars[s.Var] = &cell{value}
 	case *kernel.Assign:
 		c := in.vars[s.Var]
 		if c == nil {
@@ -166,6 +170,11 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 
 // storeStatement stores a value of every lane; or, where the place is the same for all lanes, what they combine to, by the first invocation.
 func (w *lowering) storeStatement(s *kernel.Store, in instance) {
+	if w.sheet != nil {
+		w.keep(s, in)
+		w.version[s.Buffer]++
+		return
+	}
 	at := w.flat(s.Buffer, s.Index, in)
 	value := w.value(s.Value, in)
 	one := func() {

@@ -151,6 +151,9 @@ func TestHelpers(t *testing.T) {
 	read, written := p.Kernels[2].Buffers()
 	assert.Equal(t, []int{7, 1, 2, 0, 4}, read)
 	assert.Equal(t, []int{2, 4}, written)
+	assert.Equal(t, []MatrixProduct{{4, 4, 2, F16}}, p.Products(p.Kernels[4]))
+	assert.Equal(t, "4x4x2 f16", p.Products(p.Kernels[4])[0].String())
+	assert.Empty(t, p.Products(p.Kernels[2]))
 }
 
 // Each case replaces one piece of `everything`, which verifies.
@@ -220,6 +223,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"c += w[", "c max= w[", "over the depth k, products of two matrices alone are added to sums of the same loops"},
 		{"w[6*m+2*j+k] * z", "z[m, n] * z", "c gains a product that is not of [m, k] and [k, n]"},
 		{"buffer w temp f16", "buffer w temp", "c gains a product that is not of two elements of one type"},
+		{"z[2*j+k, 4*nb+n]", "z[2*j+k, 2*nb+n]", "z[2*j+k, 2*nb+n] is no matrix of rows k and columns n: its runs do not begin at multiples of 8 bytes"},
 		{"z[2*j+k, 4*nb+n]", "z[2*j+k, 2*n]", "z[2*j+k, 2*n] is no matrix of rows k and columns n: they are 8 and 2 apart"},
 		{"store h1[nb, o, lane] = tanh(s)", "store tile[o-o, lane] = s\n            store h1[nb, o, lane] = tanh(s)", "kernels f_l1 and products both use tile, which is local"},
 	} {

@@ -63,17 +63,23 @@ func (b *Block) Fetch(texels, at, of ID) ID {
 }
 
 // Load adds a load of a type.
-func (b *Block) Load(typ, pointer ID) ID { return b.named("", OpLoad, typ, ref(pointer)) }
+func (b *Block) Load(typ, pointer ID) ID {
+	return b.named("", OpLoad, typ, append([]operand{ref(pointer)}, b.access(pointer)...)...)
+}
 
 // Store adds a store.
 func (b *Block) Store(pointer, value ID) {
-	b.body = append(b.body, &record{op: OpStore, operands: []operand{ref(pointer), ref(value)}})
+	b.body = append(b.body, &record{op: OpStore, operands: append([]operand{ref(pointer), ref(value)}, b.access(pointer)...)})
 }
 
 // Barrier adds a meeting of the workgroup's invocations, after which each sees what the others wrote: to workgroup memory and to storage buffers.
 func (b *Block) Barrier() {
 	workgroup := b.m.UintConst(scopeWorkgroup)
-	semantics := b.m.UintConst(acquireRelease | uniformMemory | workgroupMemory)
+	what := uint32(acquireRelease | uniformMemory | workgroupMemory)
+	if b.m.vulkan {
+		what |= makeAvailable | makeVisible
+	}
+	semantics := b.m.UintConst(what)
 	b.body = append(b.body, &record{op: OpControlBarrier, operands: []operand{ref(workgroup), ref(workgroup), ref(semantics)}})
 }
 
@@ -84,6 +90,8 @@ const (
 	acquireRelease  = 0x8
 	uniformMemory   = 0x40
 	workgroupMemory = 0x100
+	makeAvailable   = 0x2000
+	makeVisible     = 0x4000
 )
 
 // Phi adds a value that depends on the block before: an even number of values and blocks, more of which Extend adds.

@@ -14,13 +14,20 @@ func (m *Module) records() []*record {
 	for _, c := range m.capabilities {
 		all = append(all, &record{op: OpCapability, operands: []operand{c.operand()}})
 	}
+	for _, name := range m.extensions {
+		all = append(all, &record{op: OpExtension, operands: []operand{quoted(name)}})
+	}
 	if set, ok := m.memo["GLSL"]; ok {
 		all = append(all, &record{op: OpExtInstImport, result: set, operands: []operand{quoted("GLSL.std.450")}})
 	}
 	function := m.once("main type", func() ID { return m.declare("main_type", OpTypeFunction, 0, ref(m.Void())) })
 	void := m.Void()
 	entry := []operand{{words: []uint32{5}, text: "GLCompute"}, ref(m.entry), quoted(m.main)}
-	all = append(all, &record{op: OpMemoryModel, operands: []operand{{words: []uint32{0}, text: "Logical"}, {words: []uint32{1}, text: "GLSL450"}}},
+	model := operand{words: []uint32{1}, text: "GLSL450"}
+	if m.vulkan {
+		model = operand{words: []uint32{3}, text: "Vulkan"}
+	}
+	all = append(all, &record{op: OpMemoryModel, operands: []operand{{words: []uint32{0}, text: "Logical"}, model}},
 		&record{op: OpEntryPoint, operands: append(entry, refs(m.inputs)...)},
 		&record{op: OpExecutionMode, operands: []operand{ref(m.entry), {words: []uint32{17}, text: "LocalSize"}, number(uint32(m.local)), number(1), number(1)}})
 	for _, s := range m.sections {

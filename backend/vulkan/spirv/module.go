@@ -17,6 +17,8 @@ type ID int
 // A Module is one shader under construction. Capabilities, types and constants come into being when they are first asked for.
 type Module struct {
 	capabilities []Capability
+	extensions   []string
+	vulkan       bool // the memory model is Vulkan's
 	sections     [sections][]*record
 	entry        ID
 	main         string
@@ -26,7 +28,8 @@ type Module struct {
 	texts        []string // the name of each ID in the text, "" where it has none
 	taken        map[string]bool
 	memo         map[string]ID
-	types        []ID // of each ID that is a value
+	types        []ID         // of each ID that is a value
+	classes      map[ID]Class // of each type of pointers
 }
 
 // The sections that fill up while the function is written, in their order in the module.
@@ -54,7 +57,7 @@ type operand struct {
 
 // New begins a module whose entry point has a name and runs workgroups of so many invocations.
 func New(name string, local int) *Module {
-	m := &Module{main: name, local: local, texts: []string{""}, types: []ID{0}, taken: map[string]bool{}, memo: map[string]ID{}}
+	m := &Module{main: name, local: local, texts: []string{""}, types: []ID{0}, taken: map[string]bool{}, memo: map[string]ID{}, classes: map[ID]Class{}}
 	m.Need(Shader)
 	m.entry = m.id("main")
 	return m
@@ -169,7 +172,11 @@ func (m *Module) Pair(of ID) ID {
 // Pointer is the type of pointers into a storage class.
 func (m *Module) Pointer(class Class, to ID) ID {
 	name := fmt.Sprintf("ptr_%s_%s", class, m.texts[to])
-	return m.once(name, func() ID { return m.declare(name, OpTypePointer, 0, class.operand(), ref(to)) })
+	return m.once(name, func() ID {
+		id := m.declare(name, OpTypePointer, 0, class.operand(), ref(to))
+		m.classes[id] = class
+		return id
+	})
 }
 
 // FloatConst is a number, rounded to float32.
@@ -262,8 +269,12 @@ func (m *Module) Aliased(v ID) {
 	})
 }
 
-// Coherent makes the stores to a storage buffer visible to other invocations, behind a barrier.
-func (m *Module) Coherent(v ID) { m.decorate(v, Coherent) }
+// Coherent makes the stores to a storage buffer visible to other invocations, behind a barrier. In Vulkan's memory model loads and stores say so themselves.
+func (m *Module) Coherent(v ID) {
+	if !m.vulkan {
+		m.decorate(v, Coherent)
+	}
+}
 
 // Workgroup is an array of n floats that the invocations of a workgroup share.
 func (m *Module) Workgroup(name string, n int) ID {

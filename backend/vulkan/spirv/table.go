@@ -6,6 +6,7 @@ type Op uint16
 // The instructions that modules are made of.
 const (
 	OpName              Op = 5
+	OpExtension         Op = 10
 	OpMemoryModel       Op = 14
 	OpEntryPoint        Op = 15
 	OpExecutionMode     Op = 16
@@ -24,6 +25,7 @@ const (
 	OpExtInstImport     Op = 11
 	OpExtInst           Op = 12
 	OpConstant          Op = 43
+	OpConstantComposite Op = 44
 	OpFunction          Op = 54
 	OpFunctionEnd       Op = 56
 	OpVariable          Op = 59
@@ -84,6 +86,11 @@ const (
 	OpReturn            Op = 253
 	OpGroupFAdd         Op = 350
 	OpGroupFMax         Op = 358
+
+	OpTypeCooperativeMatrix   Op = 4456
+	OpCooperativeMatrixLoad   Op = 4457
+	OpCooperativeMatrixStore  Op = 4458
+	OpCooperativeMatrixMulAdd Op = 4459
 )
 
 var opNames = map[Op]string{
@@ -104,6 +111,8 @@ var opNames = map[Op]string{
 	OpBitwiseAnd: "OpBitwiseAnd", OpControlBarrier: "OpControlBarrier", OpPhi: "OpPhi", OpLoopMerge: "OpLoopMerge",
 	OpSelectionMerge: "OpSelectionMerge", OpLabel: "OpLabel", OpBranch: "OpBranch", OpBranchConditional: "OpBranchConditional",
 	OpReturn: "OpReturn", OpGroupFAdd: "OpGroupNonUniformFAdd", OpGroupFMax: "OpGroupNonUniformFMax",
+	OpExtension: "OpExtension", OpConstantComposite: "OpConstantComposite", OpTypeCooperativeMatrix: "OpTypeCooperativeMatrixKHR", OpCooperativeMatrixLoad: "OpCooperativeMatrixLoadKHR",
+	OpCooperativeMatrixStore: "OpCooperativeMatrixStoreKHR", OpCooperativeMatrixMulAdd: "OpCooperativeMatrixMulAddKHR",
 }
 
 // String is the instruction's name.
@@ -135,10 +144,15 @@ type (
 // The numbers in use.
 var (
 	Shader                    = Capability{enumerant{1, "Shader"}}
+	Float16                   = Capability{enumerant{9, "Float16"}}
 	ImageBuffer               = Capability{enumerant{47, "ImageBuffer"}}
 	GroupNonUniform           = Capability{enumerant{61, "GroupNonUniform"}}
 	GroupNonUniformArithmetic = Capability{enumerant{63, "GroupNonUniformArithmetic"}}
 	StorageBuffer16BitAccess  = Capability{enumerant{4433, "StorageBuffer16BitAccess"}}
+	BFloat16Type              = Capability{enumerant{5116, "BFloat16TypeKHR"}}
+	BFloat16CooperativeMatrix = Capability{enumerant{5118, "BFloat16CooperativeMatrixKHR"}}
+	VulkanMemoryModel         = Capability{enumerant{5345, "VulkanMemoryModel"}}
+	CooperativeMatrix         = Capability{enumerant{6022, "CooperativeMatrixKHR"}}
 
 	UniformConstant = Class{enumerant{0, "UniformConstant"}}
 	Input           = Class{enumerant{1, "Input"}}

@@ -1,0 +1,142 @@
+package vulkan
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"bnetc/backend"
+	"bnetc/internal/golden"
+	"bnetc/ir/kernel"
+	"bnetc/ir/ref"
+)
+
+// needMatrices skips a test where no device multiplies such matrices.
+func needMatrices(t testing.TB, m kernel.MatrixProduct) {
+	t.Helper()
+	needDevice(t)
+	d, err := Find("")
+	require.NoError(t, err)
+	if !slices.Contains(d.Limits.Matrices, m) {
+		t.Skipf("%s has no cooperative matrices of %s", d, m)
+	}
+}
+
+func matrixPlan(t testing.TB) *kernel.Plan {
+	return planFrom(t, golden.Source(t, "testdata/matrices.txtar"))
+}
+
+// Modules with cooperative matrices are valid, of either type.
+func TestMatrixModulesAreValid(t *testing.T) {
+	for _, typ := range []kernel.Type{kernel.F16, kernel.BF16} {
+		t.Run(typ.String(), func(t *testing.T) {
+			plan, limits := matrixPlan(t), withMatrices
+			for i := range plan.Buffers {
+				if plan.Buffers[i].Type != kernel.F32 {
+					plan.Buffers[i].Type = typ
+				}
+			}
+			limits.Matrices = []kernel.MatrixProduct{{Rows: 8, Columns: 8, Depth: 8, Of: typ}}
+			shaders, err := encode(plan, place(plan), limits)
+			require.NoError(t, err)
+			for _, s := range shaders {
+				needTools(t, s)
+				valid(t, s)
+			}
+		})
+	}
+}
+
+// What a device multiplies in matrices is what the reference executor adds up.
+func TestMatrices(t *testing.T) {
+	needMatrices(t, withMatrices.Matrices[0])
+	plan := matrixPlan(t)
+	m, err := ref.NewMachine(plan)
+	require.NoError(t, err)
+	vk := build(t, plan)
+	read := func(m backend.Machine, name string) []float32 {
+		i := plan.Buffer(name)
+		data := make([]float32, plan.Buffers[i].Elements())
+		require.NoError(t, m.Read(i, data))
+		return data
+	}
+	for i, b := range plan.Buffers {
+		if b.Kind == kernel.Weight {
+			data := make([]float32, b.Elements())
+			for k := range data {
+				data[k] = float32(math.Sin(float64(k*k+i))) / 4
+			}
+			require.NoError(t, m.Write(i, data))
+			require.NoError(t, vk.Write(i, data))
+		}
+	}
+	require.NoError(t, m.Run(context.Background(), "step"))
+	require.NoError(t, vk.Run(context.Background(), "step"))
+	require.InDeltaSlice(t, read(m, "back"), read(vk, "back"), 2e-3)
+}
+
+// A device without the matrices, with subgroups of another size, or with little shared memory is refused such a plan.
+func TestWithoutMatrices(t *testing.T) {
+	for want, change := range map[string]func(l *Limits){
+		"kernel h1 multiplies matrices of 8x8x8 f16, and the device does not":                      func(l *Limits) { l.Matrices = nil },
+		"kernel h1 multiplies matrices in vectors of 8 lanes, and the device's subgroups have 32":  func(l *Limits) { l.Subgroup = 32 },
+		"kernel h1 has 1024 bytes that a workgroup shares, and the device 1000":                    func(l *Limits) { l.Shared = 1000 },
+		"kernel h1 multiplies matrices, and x.lanes is longer than a storage buffer of the device": func(l *Limits) { l.Range = 1024 },
+	} {
+		plan, limits := matrixPlan(t), withMatrices
+		change(&limits)
+		_, err := encode(plan, place(plan), limits)
+		var missing *backend.Missing
+		require.ErrorAs(t, err, &missing)
+		require.Equal(t, want, missing.What)
+		require.Contains(t, missing.Remedy, "compile the program for this device (--device)")
+	}
+}
+
+// Factors and sums lie in memory by rows or by columns.
+func TestMatrixLayouts(t *testing.T) {
+	needMatrices(t, withMatrices.Matrices[0])
+	for _, at := range [][3]string{{"m, k", "k, n", "m, n"}, {"k, m", "k, n", "m, n"}, {"m, k", "n, k", "m, n"}, {"m, k", "k, n", "n, m"}} {
+		plan := planFrom(t, fmt.Sprintf(`plan layouts batch 1
+
+buffer w temp f16 [8, 8]
+buffer z temp f16 [8, 8] at 64
+buffer tile local [8, 8]
+buffer out weight [8, 8]
+
+kernel fill
+  serial i in 8
+    vector lane in 8
+      store w[i, lane] = equal(#(i), #(lane)) + equal(#(i+3), #(lane))
+      store z[i, lane] = #(8*i+lane)
+
+kernel multiply
+  matrix m in 8
+    matrix n in 8
+      let s = 0
+      matrix k in 8
+        s += w[%s] * z[%s]
+      store tile[%s] = s
+  serial i in 8
+    vector lane in 8
+      store out[i, lane] = tile[i, lane]
+
+list step
+  0: fill
+  1: multiply
+`, at[0], at[1], at[2]))
+		reference, err := ref.NewMachine(plan)
+		require.NoError(t, err)
+		got, want := make([]float32, 64), make([]float32, 64)
+		m := build(t, plan)
+		require.NoError(t, m.Run(context.Background(), "step"))
+		require.NoError(t, m.Read(3, got))
+		require.NoError(t, reference.Run(context.Background(), "step"))
+		require.NoError(t, reference.Read(3, want))
+		require.Equal(t, want, got, at)
+	}
+}
