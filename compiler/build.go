@@ -14,10 +14,10 @@ import (
 // Layouts: what belongs to samples lies in lanes, [blocks, units, vector], so that a vector holds one unit of several samples and weights are read as
 // scalars in their natural layout, whatever the relation. A gradient is a vector along the last axis of its weights; its operand along
 // that axis is wanted with the batch outside: in panels, [units/P, N, P], or, for fields, plain rows [N, units]; a pack kernel makes them.
-func build(p *tensor.Program, t *Target) (*kernel.Plan, []Remark, error) {
+func build(p *tensor.Program, t *Target, precision kernel.Type) (*kernel.Plan, []Remark, error) {
 	b := &builder{
 		program: p, target: t, buffers: map[string]int{}, stored: map[*tensor.Node]int{},
-		plan: &kernel.Plan{Name: p.Name, Batch: p.Batch},
+		plan: &kernel.Plan{Name: p.Name, Batch: p.Batch, Precision: precision},
 	}
 	b.lanes = t.lanes(p.Batch)
 	b.blocks = (p.Batch + b.lanes - 1) / b.lanes

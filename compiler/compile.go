@@ -68,11 +68,11 @@ func (c *Compilation) finish(t *Target, precision kernel.Type) error {
 	if err := run(c, tensorPasses, c.Tensor, t); err != nil {
 		return err
 	}
-	plan, remarks, err := build(c.Tensor, t)
+	plan, remarks, err := build(c.Tensor, t, precision)
 	if err != nil {
 		return err
 	}
-	c.Plan, plan.Precision = plan, precision
+	c.Plan = plan
 	c.note("build", remarks) // a plan verifies once the order pass has given its steps their levels
 	return run(c, kernelPasses, plan, t)
 }

@@ -43,10 +43,22 @@ func (b *builder) product(f *fusion, g *group) error {
 	}
 	p.schedule = p.choose()
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: p.byBatch}
-	if p.slab > 0 {
+	m, in, declined := p.chooseMatrices()
+	switch {
+	case in != nil:
+		for i, n := range p.products {
+			b.packWeights(n, in[i].row)
+		}
+		k.Body = p.inMatrices(m, in)
+	case p.slab > 0:
 		k.Body = p.inSlabs()
-	} else {
-		k.Body = p.inRegisters()
+	default:
+		k.Body = p.inRegisters(0)
+	}
+	if declined != "" {
+		b.remarks = append(b.remarks, Remark{Subject: k.Name, Text: "no matrices: " + declined})
+	} else if in != nil {
+		b.remarks = append(b.remarks, Remark{Subject: k.Name, Text: fmt.Sprintf("its sums in matrices of %s", m)})
 	}
 	b.finish(g, k)
 	return nil
@@ -63,16 +75,16 @@ type product struct {
 	schedule
 }
 
-// inRegisters is the kernel's loops where a tile's sums never leave the registers.
-func (p *product) inRegisters() []kernel.Stmt {
+// inRegisters is the kernel's loops, from a unit on, where a tile's sums never leave the registers.
+func (p *product) inRegisters(from int) []kernel.Stmt {
 	e := p.element()
 	inner := slices.Concat(p.zero(e), p.sum(e), p.epilogue(e))
 	if len(p.walk.loops) == 0 {
 		return p.overBlocks(nil, inGuards(nil, p.walk.guards, p.walkVectors(p.overVectors(inner))))
 	}
 	var body []kernel.Stmt
-	for _, part := range tiles(p.walk.loops[p.walk.tile].Extent, p.units) {
-		tile, inner := p.tile(part, at(0), inner)
+	for _, part := range tiles(p.walk.loops[p.walk.tile].Extent-from, p.units) {
+		tile, inner := p.tile(part, at(from), inner)
 		body = append(body, p.overBlocks(slices.Concat(p.walk.loops[:p.walk.tile], tile), inner)...)
 	}
 	return body
@@ -196,24 +208,28 @@ func (p *product) zero(e *element) []kernel.Stmt {
 // sum adds everything up, once for all products that read the same weights alike.
 func (p *product) sum(e *element) []kernel.Stmt {
 	var body []kernel.Stmt
-	done := map[*tensor.Node]bool{}
-	for i, n := range p.products {
-		if done[n] {
-			continue
-		}
-		var together []*tensor.Node
-		for _, m := range p.products[i:] {
-			if alike(m, n) {
-				together, done[m] = append(together, m), true
-			}
-		}
-		reduce, adds := p.sources[i].reduce, p.add(e, together)
+	for _, together := range p.readAlike() {
+		n := together[0]
+		s := p.sources[slices.Index(p.products, n)]
+		reduce, adds := s.reduce, p.add(e, together)
 		if step := p.stepToNext(n); step > 0 {
 			reduce, adds = p.fetchNextTile(n, step, adds)
 		}
-		body = append(body, inGuards(reduce, p.sources[i].guards, adds)...)
+		body = append(body, inGuards(reduce, s.guards, adds)...)
 	}
 	return body
+}
+
+// readAlike are the products that read the same weights alike, in groups.
+func (p *product) readAlike() (groups [][]*tensor.Node) {
+	for _, n := range p.products {
+		if i := slices.IndexFunc(groups, func(g []*tensor.Node) bool { return alike(g[0], n) }); i >= 0 {
+			groups[i] = append(groups[i], n)
+		} else {
+			groups = append(groups, []*tensor.Node{n})
+		}
+	}
+	return groups
 }
 
 // stepToNext is how many terms of a sum lie between two requests for the weights of the next register tile, at most a line of them; 0: none are made.
@@ -277,12 +293,14 @@ func (p *product) add(e *element, products []*tensor.Node) []kernel.Stmt {
 	}
 	for _, n := range products {
 		s := p.sources[slices.Index(p.products, n)]
-		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
-			Expr:     ir.Call(ir.OpMul, ir.In(0), ir.In(1)),
-			Operands: []kernel.Operand{load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, p.lane())},
-		}})
+		body = append(body, gain(e.vars[n], load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, p.lane())))
 	}
 	return body
+}
+
+// gain adds a product to a sum.
+func gain(sum string, x, y kernel.Operand) kernel.Stmt {
+	return &kernel.Assign{Var: sum, How: kernel.Sum, Value: kernel.Value{Expr: ir.Call(ir.OpMul, ir.In(0), ir.In(1)), Operands: []kernel.Operand{x, y}}}
 }
 
 // epilogue computes and stores what becomes of the sums.

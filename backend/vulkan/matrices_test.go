@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"bnetc/backend"
+	"bnetc/compiler"
 	"bnetc/internal/golden"
+	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
 	"bnetc/ir/ref"
 )
@@ -77,6 +80,23 @@ func TestMatrices(t *testing.T) {
 	require.NoError(t, m.Run(context.Background(), "step"))
 	require.NoError(t, vk.Run(context.Background(), "step"))
 	require.InDeltaSlice(t, read(m, "back"), read(vk, "back"), 2e-3)
+}
+
+// Programs in 16 bits agree with the reference executor where their sums are matrices, too.
+func TestAgreeInMatrices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	needMatrices(t, withMatrices.Matrices[0])
+	d, err := Find("")
+	require.NoError(t, err)
+	target := compiler.Software
+	target.Registers, target.Columns = 22, 4 // small tiles: the driver compiles them in a fraction of the time
+	target.Matrices, target.Plain = d.Limits.Matrices, false
+	table := slices.DeleteFunc(programs.All(), func(p programs.Program) bool {
+		return !slices.ContainsFunc(target.Matrices, func(m kernel.MatrixProduct) bool { return strings.Contains(p.Name, " in "+m.Of.String()) })
+	})
+	programs.Agree(t, &strict{t: t}, target, table)
 }
 
 // A device without the matrices, with subgroups of another size, or with little shared memory is refused such a plan.

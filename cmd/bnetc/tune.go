@@ -12,6 +12,7 @@ import (
 
 	"bnetc/backend"
 	"bnetc/compiler"
+	"bnetc/ir/kernel"
 	"bnetc/lang/check"
 	"bnetc/runtime"
 	"bnetc/runtime/replace"
@@ -24,18 +25,26 @@ type tunable interface {
 
 // A schedule is what --tune chooses of a target; the rest is the class's.
 type schedule struct {
-	Vector    int `json:"vector"`
-	Registers int `json:"registers"`
-	Columns   int `json:"columns"`
+	Vector    int  `json:"vector"`
+	Registers int  `json:"registers"`
+	Columns   int  `json:"columns"`
+	Matrices  bool `json:"matrices"` // 16-bit products are of cooperative matrices, where the device has those
 }
 
 func (s schedule) of(t compiler.Target) compiler.Target {
-	t.Vector, t.Registers, t.Columns = s.Vector, s.Registers, s.Columns
+	if s.Vector != t.Vector {
+		t.Matrices = nil
+	}
+	t.Vector, t.Registers, t.Columns, t.Plain = s.Vector, s.Registers, s.Columns, !s.Matrices
 	return t
 }
 
 func (s schedule) String() string {
-	return fmt.Sprintf("vectors of %d, %d registers, tiles of %d columns", s.Vector, s.Registers, s.Columns)
+	text := fmt.Sprintf("vectors of %d, %d registers, tiles of %d columns", s.Vector, s.Registers, s.Columns)
+	if s.Matrices {
+		text += ", matrices"
+	}
+	return text
 }
 
 // tuned is the schedule that was measured to be best on a device, else that of its class.
@@ -90,9 +99,16 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 		}
 		return nil
 	}
-	from := schedule{now.Vector, now.Registers, now.Columns}
+	from := schedule{now.Vector, now.Registers, now.Columns, !now.Plain}
 	if err := measure(from); err != nil {
 		return err
+	}
+	if len(now.Matrices) > 0 && p.Train.Precision != kernel.F32.String() {
+		other := from
+		other.Matrices = !other.Matrices
+		if err := measure(other); err != nil {
+			return err
+		}
 	}
 	// One number after the other, half of it and twice, from the best so far.
 	for _, number := range []func(s *schedule) (x *int, least int){

@@ -13,12 +13,22 @@ var vulkanRow = target{"vulkan", "SPIR-V compute shaders of our own, on any devi
 	func(at place) compiler.Target { return tuned(&vulkan.Backend{Device: at.Device}, vulkanTarget(at)) },
 	func(at place) backend.Backend { return &vulkan.Backend{Device: at.Device} }, vulkanDevice, vulkanDevices}
 
-// vulkanTarget is the schedule of the device asked for, or one for no device in particular where there is none.
+// vulkanTarget is the schedule of the device asked for, or one for no device in particular where there is none. Matrices are multiplied by subgroups, so lanes must be one.
 func vulkanTarget(at place) compiler.Target {
 	d, err := vulkan.Find(at.Device)
-	switch {
-	case err != nil:
+	if err != nil {
 		return compiler.Subgroup32
+	}
+	t := classOf(d)
+	if t.Vector == d.Limits.Subgroup {
+		t.Matrices = d.Limits.Matrices
+	}
+	return t
+}
+
+// classOf is the schedule of a device's class.
+func classOf(d *vulkan.Device) compiler.Target {
+	switch {
 	case d.Kind == "software":
 		return compiler.Software
 	case strings.Contains(d.Name, "NVIDIA"):
