@@ -51,6 +51,7 @@ type fake struct {
 	set     []map[string]float32                   // settings of each training list
 	fed     [][]float32                            // first column of each training batch
 	spoil   func(step int, b map[string][]float32) // called behind a training list
+	fail    func(step int) error                   // called before a training list
 	steps   int
 	fetched int   // rows
 	late    bool  // its machines work behind their caller: what a run left is known three runs later; and they hold data sets
@@ -115,6 +116,11 @@ func (m *fakeMachine) Run(ctx context.Context, list string) error {
 			b["measure.size.l1"][0] += w
 		}
 		return nil
+	}
+	if f.fail != nil {
+		if err := f.fail(f.steps + 1); err != nil {
+			return err
+		}
 	}
 	set := map[string]float32{}
 	for i, name := range m.plan.Settings {

@@ -150,6 +150,36 @@ func outcome(t *testing.T, dir string) string {
 	return b.String()
 }
 
+// TestLostMachine: a device that is lost ends a run with what it says and leaves the last checkpoint, from which the run goes on to the end that it would have had.
+func TestLostMachine(t *testing.T) {
+	whole := newTrial(t, t.TempDir())
+	whole.train(t)
+	for _, late := range []bool{false, true} {
+		for _, every := range []time.Duration{time.Nanosecond, time.Hour} {
+			r := newTrial(t, t.TempDir())
+			r.late, r.opts.CheckpointEvery = late, every
+			lost := &backend.Missing{What: "the device was lost", Remedy: "go on with --resume"}
+			r.fail = func(step int) error {
+				if step == 7 {
+					return lost
+				}
+				return nil
+			}
+			_, err := Train(r.ctx, r.prog, r.opts)
+			require.ErrorIs(t, err, lost)
+			require.Zero(t, r.open, "machines left open")
+			m, err := new(fake).Build(r.ctx, r.prog.Plan)
+			require.NoError(t, err)
+			at, err := readCheckpoint(checkpointPath(r.opts.Dir, latest), r.prog.Plan, m)
+			require.NoError(t, err)
+			require.EqualValues(t, map[time.Duration]int{time.Nanosecond: 6, time.Hour: 4}[every], at.Step, "of the last step, or of the last epoch")
+			r.fail, r.opts.Resume = nil, true
+			r.train(t)
+			require.Equal(t, outcome(t, whole.opts.Dir), outcome(t, r.opts.Dir))
+		}
+	}
+}
+
 // TestResume: a run that stopped after any number of steps, and went on, ends bit for bit like one that never stopped: parameters, states, sums, counts, rows.
 func TestResume(t *testing.T) {
 	for _, alternating := range []bool{false, true} {

@@ -90,6 +90,10 @@ static product *products(fn f, void *device, uint32_t *n) {
 	return all;
 }
 
+typedef struct { uint32_t kinds; struct { uint32_t flags, heap; } kind[32]; uint32_t heaps; struct { uint64_t size; uint32_t flags; } heap[16]; } memory_facts;
+
+static void memory_of(fn f, void *device, memory_facts *out) { ((void (*)(void *, memory_facts *))f)(device, out); }
+
 typedef struct { uint32_t flags, count, bits, granularity[3]; } family;
 
 static void families(fn f, void *device, uint32_t *count, family *list) { ((void (*)(void *, uint32_t *, family *))f)(device, count, list); }
@@ -222,7 +226,7 @@ func (l loader) find(of vk.Instance, name string) C.fn {
 
 // calls are the entry points of one instance that the binding lacks or cannot make safely.
 type calls struct {
-	properties2, features2, extensions, families, submit, barrier, copy, update, pipelines C.fn
+	properties2, features2, extensions, families, memory, submit, barrier, copy, update, pipelines C.fn
 
 	products C.fn // nil where no driver knows of cooperative matrices
 }
@@ -233,7 +237,7 @@ func (l loader) calls(of vk.Instance) (calls, error) {
 		into *C.fn
 		name string
 	}{
-		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.features2, "vkGetPhysicalDeviceFeatures2"}, {&c.extensions, "vkEnumerateDeviceExtensionProperties"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.submit, "vkQueueSubmit"},
+		{&c.properties2, "vkGetPhysicalDeviceProperties2"}, {&c.features2, "vkGetPhysicalDeviceFeatures2"}, {&c.extensions, "vkEnumerateDeviceExtensionProperties"}, {&c.families, "vkGetPhysicalDeviceQueueFamilyProperties"}, {&c.memory, "vkGetPhysicalDeviceMemoryProperties"}, {&c.submit, "vkQueueSubmit"},
 		{&c.barrier, "vkCmdPipelineBarrier"}, {&c.copy, "vkCmdCopyBuffer"}, {&c.update, "vkUpdateDescriptorSets"}, {&c.pipelines, "vkCreateComputePipelines"},
 	} {
 		if *f.into = l.find(of, f.name); *f.into == nil {
@@ -340,6 +344,20 @@ func (c *calls) matrixProducts(d vk.PhysicalDevice, bfloat bool) []kernel.Matrix
 		}
 	}
 	return out
+}
+
+// memoryOf gives what a device has of memory: the properties of each kind, and the size of each heap, the device's own or not. (The binding copies these arrays,
+// and frees no copy.)
+func (c *calls) memoryOf(d vk.PhysicalDevice) (kinds []vk.MemoryPropertyFlags, heaps []int64, own []bool) {
+	var f C.memory_facts
+	C.memory_of(c.memory, unsafe.Pointer(d), &f)
+	for _, k := range f.kind[:f.kinds] {
+		kinds = append(kinds, vk.MemoryPropertyFlags(k.flags))
+	}
+	for _, h := range f.heap[:f.heaps] {
+		heaps, own = append(heaps, int64(h.size)), append(own, h.flags&1 != 0)
+	}
+	return kinds, heaps, own
 }
 
 // A family is the queues of one kind that a device has.

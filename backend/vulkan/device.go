@@ -29,7 +29,7 @@ type Device struct {
 	tick       float64
 	ticks      uint // bits of a timestamp that count
 	allocation int64
-	types      []vk.MemoryType
+	memory     []vk.MemoryPropertyFlags // of each kind there is
 	heaps      []int64
 }
 
@@ -63,7 +63,11 @@ func Find(wanted string) (*Device, error) {
 
 func (i *connection) devices() ([]Device, error) {
 	var n uint32
-	if err := failed(vk.EnumeratePhysicalDevices(i.handle, &n, nil), "listing Vulkan devices"); err != nil {
+	result := vk.EnumeratePhysicalDevices(i.handle, &n, nil)
+	if result == vk.ErrorInitializationFailed { // what the loader says where no driver finds a device
+		result, n = vk.Success, 0
+	}
+	if err := failed(result, "listing Vulkan devices"); err != nil {
 		return nil, err
 	}
 	handles := make([]vk.PhysicalDevice, n)
@@ -138,7 +142,13 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		// for good after 65535 turns of them (docs/performance.md).
 		d.Limits.Texels, d.Limits.Turns = int(l.MaxTexelBufferElements), 65000
 	}
-	d.readMemory()
+	var own []bool
+	d.memory, d.heaps, own = i.memoryOf(h)
+	for n, size := range d.heaps {
+		if own[n] {
+			d.Memory = max(d.Memory, size)
+		}
+	}
 	return d, true
 }
 
@@ -155,26 +165,6 @@ func (d *Device) chooseFamily(families []family) bool {
 	}
 	d.family, d.ticks = uint32(best), families[best].timestamp
 	return true
-}
-
-func (d *Device) readMemory() {
-	var m vk.PhysicalDeviceMemoryProperties
-	vk.GetPhysicalDeviceMemoryProperties(d.physical, &m)
-	m.Deref()
-	defer m.Free()
-	for n := range m.MemoryTypeCount {
-		t := m.MemoryTypes[n]
-		t.Deref()
-		d.types = append(d.types, vk.MemoryType{PropertyFlags: t.PropertyFlags, HeapIndex: t.HeapIndex})
-	}
-	for n := range m.MemoryHeapCount {
-		h := m.MemoryHeaps[n]
-		h.Deref()
-		d.heaps = append(d.heaps, int64(h.Size))
-		if h.Flags&vk.MemoryHeapFlags(vk.MemoryHeapDeviceLocalBit) != 0 {
-			d.Memory = max(d.Memory, int64(h.Size))
-		}
-	}
 }
 
 // software tells a device that is the processor in disguise.

@@ -115,11 +115,11 @@ func (l *logical) back(p *piece, must, better vk.MemoryPropertyFlags, what strin
 	r.Deref()
 	defer r.Free()
 	kind := -1
-	for n, t := range l.types {
-		if r.MemoryTypeBits>>n&1 == 0 || t.PropertyFlags&must != must {
+	for n, has := range l.memory {
+		if r.MemoryTypeBits>>n&1 == 0 || has&must != must {
 			continue
 		}
-		if kind < 0 || t.PropertyFlags&better == better && l.types[kind].PropertyFlags&better != better {
+		if kind < 0 || has&better == better && l.memory[kind]&better != better {
 			kind = n
 		}
 	}
