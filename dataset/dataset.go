@@ -59,7 +59,8 @@ type source interface {
 	size() int
 	// sample is sample i, which is only read. place, where not nil, gives random words for where to cut it out.
 	sample(i int, place func() [4]uint32, sc *scratch) (view, error)
-	slow() bool // worth doing ahead, by parallel workers
+	slow() bool  // worth doing ahead, by parallel workers
+	fixed() bool // each sample is there, and the same wherever it is cut out
 	load(ctx context.Context, workers int)
 	damaged() []*Error
 }
@@ -75,10 +76,7 @@ type view struct {
 func (s *Split) Len() int { return s.source.size() }
 
 // Fixed says that a sample is the same in every epoch, but for where it moves, and that none can be damaged.
-func (s *Split) Fixed() bool {
-	_, whole := s.source.(*memory)
-	return whole
-}
+func (s *Split) Fixed() bool { return s.source.fixed() }
 
 // Shape is the shape of a sample in the data, which flips and crops go by.
 func (s *Split) Shape() (h, w, c int) { return s.h, s.w, s.c }

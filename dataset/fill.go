@@ -84,6 +84,7 @@ type memory struct {
 
 func (m *memory) size() int                 { return m.n }
 func (m *memory) slow() bool                { return false }
+func (m *memory) fixed() bool               { return true }
 func (m *memory) load(context.Context, int) {}
 func (m *memory) damaged() []*Error         { return nil }
 

@@ -113,6 +113,22 @@ func TestImagesCrop(t *testing.T) {
 }
 
 // TestRaster: pictures of every size become at least as large as wanted, by 8/7 if they were not just so, and none absurdly so.
+// TestFixed: pictures are the same in every epoch once all are kept, none of them damaged, and of the size that is wanted.
+func TestFixed(t *testing.T) {
+	data, err := Open(wantImages, folder(t, tree(2)))
+	require.NoError(t, err)
+	require.False(t, data.Train.Fixed(), "not decoded yet")
+	require.NoError(t, data.Load(t.Context()))
+	require.True(t, data.Train.Fixed())
+	require.False(t, data.Test.Fixed(), "one is larger, and cut out")
+	files := tree(2)
+	files["train/cat/00.png"] = []byte("no picture")
+	data, err = Open(wantImages, folder(t, files))
+	require.NoError(t, err)
+	require.NoError(t, data.Load(t.Context()))
+	require.False(t, data.Train.Fixed(), "one is damaged")
+}
+
 func TestRaster(t *testing.T) {
 	p := &pictures{h: 8, w: 6, c: 3}
 	for _, c := range []struct{ h, w, wantH, wantW int }{

@@ -62,6 +62,16 @@ func (p *pictures) slow() bool {
 	return false
 }
 
+// fixed is true where all pictures are kept, and of the wanted size, so that nothing is cut off.
+func (p *pictures) fixed() bool {
+	for i := range p.kept {
+		if r := p.kept[i].Load(); r == nil || r.h != p.h || r.w != p.w {
+			return false
+		}
+	}
+	return true
+}
+
 // load decodes the pictures, by parallel workers, unless memory cannot hold them all.
 func (p *pictures) load(ctx context.Context, workers int) {
 	if len(p.files)*p.h*p.w*p.c > keepBytes {
