@@ -28,6 +28,7 @@ type schedule struct {
 	Vector    int  `json:"vector"`
 	Registers int  `json:"registers"`
 	Columns   int  `json:"columns"`
+	Positions int  `json:"positions"`
 	Matrices  bool `json:"matrices"` // 16-bit products are of cooperative matrices, where the device has those
 }
 
@@ -35,12 +36,12 @@ func (s schedule) of(t compiler.Target) compiler.Target {
 	if s.Vector != t.Vector {
 		t.Matrices = nil
 	}
-	t.Vector, t.Registers, t.Columns, t.Plain = s.Vector, s.Registers, s.Columns, !s.Matrices
+	t.Vector, t.Registers, t.Columns, t.Positions, t.Plain = s.Vector, s.Registers, s.Columns, s.Positions, !s.Matrices
 	return t
 }
 
 func (s schedule) String() string {
-	text := fmt.Sprintf("vectors of %d, %d registers, tiles of %d columns", s.Vector, s.Registers, s.Columns)
+	text := fmt.Sprintf("vectors of %d, %d registers, tiles of %d columns, %d positions", s.Vector, s.Registers, s.Columns, s.Positions)
 	if s.Matrices {
 		text += ", matrices"
 	}
@@ -59,7 +60,7 @@ func tuned(b backend.Backend, class compiler.Target) compiler.Target {
 	}
 	text, err := os.ReadFile(path)
 	var s schedule
-	if err != nil || json.Unmarshal(text, &s) != nil || s.Vector < 1 || s.Registers < 8 || s.Columns < 1 {
+	if err != nil || json.Unmarshal(text, &s) != nil || s.Vector < 1 || s.Registers < 8 || s.Columns < 1 || s.Positions < 1 {
 		return class
 	}
 	return s.of(class)
@@ -99,7 +100,7 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 		}
 		return nil
 	}
-	from := schedule{now.Vector, now.Registers, now.Columns, !now.Plain}
+	from := schedule{now.Vector, now.Registers, now.Columns, now.Positions, !now.Plain}
 	if err := measure(from); err != nil {
 		return err
 	}
@@ -115,6 +116,7 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 		func(s *schedule) (*int, int) { return &s.Registers, 8 },
 		func(s *schedule) (*int, int) { return &s.Columns, 1 },
 		func(s *schedule) (*int, int) { return &s.Vector, 1 },
+		func(s *schedule) (*int, int) { return &s.Positions, 1 },
 	} {
 		if best.Vector > 0 {
 			from = best
