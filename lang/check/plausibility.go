@@ -61,7 +61,7 @@ func (in *instance) plausibility() *Plausibility {
 	for _, l := range in.p.Layers {
 		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
 	}
-	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, weights: map[*Expr]float64{}, labels: map[*Expr]bool{}}
+	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, added: map[addition]bool{}, weights: map[*Expr]float64{}, sums: map[*Expr]float64{}, labels: map[*Expr]bool{}}
 	for _, g := range in.p.Goals {
 		t.goal(g)
 	}
@@ -86,18 +86,31 @@ type tracer struct {
 	p       *Program
 	report  *Plausibility
 	seen    map[visit]bool
+	added   map[addition]bool
 	weights map[*Expr]float64
+	sums    map[*Expr]float64
 	labels  map[*Expr]bool
+}
+
+// An addition is evidence in its place.
+type addition struct {
+	layer  int
+	column column
+	at     diag.Span
+	text   string
 }
 
 func (t *tracer) add(layer int, c column, e Evidence) {
 	if layer < 1 {
 		return
 	}
-	list := columns[c].of(&t.report.Rows[layer-1])
-	if !slices.ContainsFunc(*list, func(o Evidence) bool { return o.Span == e.Span && o.Text == e.Text }) {
-		*list = append(*list, e)
+	once := addition{layer, c, e.Span, e.Text}
+	if t.added[once] {
+		return
 	}
+	t.added[once] = true
+	list := columns[c].of(&t.report.Rows[layer-1])
+	*list = append(*list, e)
 }
 
 func (t *tracer) goal(g *Goal) {
@@ -202,12 +215,12 @@ func (t *tracer) trace(e *Expr, at int) {
 		at = 0
 	case Add, Sub:
 		// B(y) - B(h) is B(y - h): a difference of what came through linear maps is a difference that came through them.
-		if leaves, sum := t.leaves(e, 1); math.Abs(sum) < tiny {
-			for _, leaf := range leaves {
+		if math.Abs(t.sum(e)) < tiny {
+			t.leaves(e, func(leaf *Expr) {
 				if t.fromLabel(leaf) && math.Abs(t.weight(leaf)) >= tiny {
 					t.carries(leaf, l)
 				}
-			}
+			})
 		}
 	case GradLoss:
 		if e.Name != "a" {
@@ -367,36 +380,60 @@ func (t *tracer) number(e *Expr) float64 {
 	return 1
 }
 
-// leaves are the linear maps that a sum is made of, and the sum of their weights in it.
-func (t *tracer) leaves(e *Expr, scale float64) (list []*Expr, sum float64) {
-	of := func(a *Expr, scale float64) {
-		l, s := t.leaves(a, scale)
-		list, sum = append(list, l...), sum+s
-	}
+// isLeaf tells whether a term of a sum is what a linear map brings.
+func isLeaf(e *Expr) bool {
 	switch e.Op {
 	case Operate, Transpose, SignOperate, SignTranspose:
-		return []*Expr{e}, scale * t.weight(e)
-	case Apply:
-		if e.Map != nil && e.Map.Exact {
-			return []*Expr{e}, scale * t.weight(e)
-		}
-	case Ref:
-		return t.leaves(e.Value.Expr, scale)
-	case Add:
-		of(e.Args[0], scale)
-		of(e.Args[1], scale)
-	case Sub:
-		of(e.Args[0], scale)
-		of(e.Args[1], -scale)
-	case Neg:
-		of(e.Args[0], -scale)
-	case Mul:
-		of(e.Args[0], scale*t.factor(e.Args[1]))
-		of(e.Args[1], scale*t.factor(e.Args[0]))
-	case Div:
-		of(e.Args[0], scale/t.factor(e.Args[1]))
+		return true
 	}
-	return list, sum
+	return e.Op == Apply && e.Map != nil && e.Map.Exact
+}
+
+// leaves visits the linear maps that a sum is made of.
+func (t *tracer) leaves(e *Expr, visit func(*Expr)) {
+	switch {
+	case isLeaf(e):
+		visit(e)
+	case e.Op == Ref:
+		t.leaves(e.Value.Expr, visit)
+	case e.Op == Div:
+		t.leaves(e.Args[0], visit)
+	case e.Op == Add || e.Op == Sub || e.Op == Neg || e.Op == Mul:
+		for _, a := range e.Args {
+			t.leaves(a, visit)
+		}
+	}
+}
+
+// sum is the weight of all the leaves of a sum together.
+func (t *tracer) sum(e *Expr) float64 {
+	s, ok := t.sums[e]
+	if !ok {
+		s = t.sumUp(e)
+		t.sums[e] = s
+	}
+	return s
+}
+
+func (t *tracer) sumUp(e *Expr) float64 {
+	of := func(i int) float64 { return t.sum(e.Args[i]) }
+	switch {
+	case isLeaf(e):
+		return t.weight(e)
+	case e.Op == Ref:
+		return t.sum(e.Value.Expr)
+	case e.Op == Add:
+		return of(0) + of(1)
+	case e.Op == Sub:
+		return of(0) - of(1)
+	case e.Op == Neg:
+		return -of(0)
+	case e.Op == Mul:
+		return of(0)*t.factor(e.Args[1]) + of(1)*t.factor(e.Args[0])
+	case e.Op == Div:
+		return of(0) / t.factor(e.Args[1])
+	}
+	return 0
 }
 
 // isGradient tells whether a value has come from the label through nothing but transposed forward weights.
