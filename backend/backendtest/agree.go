@@ -123,8 +123,8 @@ func compare(machine backend.Machine, reference *ref.Machine, i int, buf kernel.
 		}
 	}
 	diff, norm, size = math.Sqrt(diff), math.Sqrt(norm), math.Sqrt(size)
-	// A movement far below a parameter's own rounding is noise in float32: three roundings of the parameter are allowed beside the tolerance; of a
-	// metric, those of the losses of order 1 that it adds up.
+	// A movement far below a parameter's own rounding is noise in float32: three roundings of the parameter are allowed beside the tolerance. A metric
+	// adds up losses, each the difference of a logarithm of sums and a logit, both below 16, where a rounding is at most 2^-21: two of them a sample and step.
 	rounding := Steps * size * 0x1p-24
 	if buf.Kind == kernel.Metric {
 		rounding = Steps * float64(batch) * 0x1p-20
