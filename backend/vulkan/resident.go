@@ -72,12 +72,12 @@ func (s set) release(l *logical) {
 	}
 }
 
-// addMover puts a plan beside the machine's own, whose buffers it takes by name; the others lie in a piece of their own.
+// addMover puts a plan beside the machine's own, whose inputs it takes by name; its other buffers lie in a piece of their own.
 func (m *Machine) addMover(p *kernel.Plan) (ok bool, err error) {
 	where, floats := layout{piece: make([]int, len(p.Buffers)), first: make([]int, len(p.Buffers))}, 0
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
-		if own := m.plan.Buffer(b.Name); own >= 0 {
+		if own := m.plan.Buffer(b.Name); own >= 0 && m.plan.Buffers[own].Kind == kernel.Input {
 			where.piece[i], where.first[i] = m.layout.piece[own], m.layout.first[own]
 			continue
 		}
