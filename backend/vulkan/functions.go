@@ -7,7 +7,7 @@ import (
 )
 
 // The functions of scalar arithmetic, by the same formulas as backend/cpu/rt: what drivers give for them by themselves may be wrong from the
-// twelfth bit on. Products and sums are left to the driver to fuse.
+// twelfth bit on.
 
 func (w *lowering) extended(f spirv.GLSL, a ...spirv.ID) spirv.ID {
 	return w.share(fmt.Sprint(f, a), 0, a, func(b *spirv.Block) spirv.ID { return b.Extended(f, w.m.Float(), a...) })
@@ -15,10 +15,8 @@ func (w *lowering) extended(f spirv.GLSL, a ...spirv.ID) spirv.ID {
 
 func (w *lowering) f(op spirv.Op, a, b spirv.ID) spirv.ID { return w.emit(op, w.m.Float(), a, b) }
 
-// fma is a*b + c.
-func (w *lowering) fma(a, b, c spirv.ID) spirv.ID {
-	return w.f(spirv.OpFAdd, w.f(spirv.OpFMul, a, b), c)
-}
+// fma is a*b + c, rounded once where the device can.
+func (w *lowering) fma(a, b, c spirv.ID) spirv.ID { return w.extended(spirv.Fma, a, b, c) }
 
 // horner is the polynomial at x: ((c0·x + c1)·x + c2)·x + …
 func (w *lowering) horner(x spirv.ID, coefficients ...float64) spirv.ID {

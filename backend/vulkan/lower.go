@@ -474,23 +474,15 @@ func onlySums(body []kernel.Stmt) bool {
 	return true
 }
 
-// addUp lowers several turns of a loop of sums at once. What a sum gains in them is added up by itself, sum after sum: a compiler that keeps the order, as
-// LLVM does, needs no room for products that wait to be added.
+// addUp lowers several turns of a loop of sums at once, sum after sum: a compiler that keeps the order, as LLVM does, needs no room for products that wait to
+// be added.
 func (w *lowering) addUp(l *kernel.Loop, instances []instance, step int, first position) {
 	for _, in := range instances {
 		for _, s := range l.Body {
-			a := s.(*kernel.Assign)
-			gain := spirv.ID(0)
 			for u := range step {
 				in.at[l.Var] = position{first.id, first.coef, first.value + u}
-				if term := w.value(a.Value, in); gain == 0 {
-					gain = term
-				} else {
-					gain = w.combine(kernel.Sum, gain, term)
-				}
+				w.assign(s.(*kernel.Assign), in)
 			}
-			c := in.vars[a.Var]
-			c.value = w.combine(kernel.Sum, c.value, gain)
 		}
 	}
 }

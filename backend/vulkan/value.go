@@ -155,17 +155,27 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 		}
 		in.vars[s.Var] = &cell{value}
 	case *kernel.Assign:
-		c := in.vars[s.Var]
-		if c == nil {
-			panic("bug: kernel " + w.kernel.Name + " assigns to " + s.Var + " where it is not defined")
-		}
-		c.value = w.combine(s.How, c.value, w.value(s.Value, in))
+		w.assign(s, in)
 	case *kernel.Store:
 		w.storeStatement(s, in)
 	case *kernel.Draw:
 		w.draw(s, in)
 	case *kernel.Prefetch: // nothing to do
 	}
+}
+
+// assign changes a variable. A sum gains a product in one operation.
+func (w *lowering) assign(s *kernel.Assign, in instance) {
+	c := in.vars[s.Var]
+	if c == nil {
+		panic("bug: kernel " + w.kernel.Name + " assigns to " + s.Var + " where it is not defined")
+	}
+	if e := s.Value.Expr; s.How == kernel.Sum && e.Op == ir.OpMul {
+		input := func(i int) spirv.ID { return w.operand(s.Value.Operands[i], in) }
+		c.value = w.fma(w.expr(e.Args[0], input), w.expr(e.Args[1], input), c.value)
+		return
+	}
+	c.value = w.combine(s.How, c.value, w.value(s.Value, in))
 }
 
 // storeStatement stores a value of every lane; or, where the place is the same for all lanes, what they combine to, by the first invocation.
@@ -250,6 +260,11 @@ func (w *lowering) expr(e *ir.Expr, input func(i int) spirv.ID) spirv.ID {
 		return w.choose(w.condition(e, input), w.float(1), w.float(0))
 	case ir.OpSelect:
 		return w.choose(w.condition(e.Args[0], input), w.expr(e.Args[1], input), w.expr(e.Args[2], input))
+	}
+	for i, product := range e.Args {
+		if e.Op == ir.OpAdd && product.Op == ir.OpMul {
+			return w.fma(w.expr(product.Args[0], input), w.expr(product.Args[1], input), w.expr(e.Args[1-i], input))
+		}
 	}
 	args := make([]spirv.ID, len(e.Args))
 	for i, a := range e.Args {
