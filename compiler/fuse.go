@@ -20,7 +20,7 @@ import (
 //
 // It starts with a kernel for each node and joins two whenever the result is still one loop nest and no third kernel would
 // have to run between them; what it declines it says. Four rounds, in order of worth: optimizers into gradients, products that read the
-// same weights, element-wise work into the product it reads, and the rest among itself; where a kernel costs more to start than losses take, a fifth.
+// same weights, element-wise work into the product it reads, and the rest among itself; where a kernel costs more to start than small work takes, a fifth, of losses and of biases.
 func fuse(p *tensor.Program, t *Target) []Remark {
 	var remarks []Remark
 	for _, l := range listsOf(p) {
@@ -32,6 +32,7 @@ func fuse(p *tensor.Program, t *Target) []Remark {
 		if t.Wide {
 			f.losses()
 		}
+		f.sums(t.Join)
 		f.name(l)
 		remarks = append(remarks, f.remarks...)
 	}
@@ -272,6 +273,35 @@ func (f *fusion) losses() {
 	}
 }
 
+// sums joins the updates of parameters whose gradients are sums over the batch (biases), as many as touch so many buffers.
+func (f *fusion) sums(buffers int) {
+	var into *group
+	for _, u := range f.list.updates {
+		g := f.of[u]
+		if isMetrics(g) || slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool { return n.Op == tensor.Linear }) {
+			continue
+		}
+		if into != nil && g != into && touched(into)+touched(g) <= buffers && f.join(into, g) {
+			f.remark(u.Args[0].Name, "updated in one kernel with other sums over the batch")
+		} else {
+			into = g
+		}
+	}
+}
+
+// touched is how many buffers the kernel of a group of updates touches besides the settings.
+func touched(g *group) int {
+	var all []*tensor.Node
+	for _, n := range g.nodes {
+		for _, a := range n.Args {
+			if (a.Op != tensor.Input || a.Type.Batch) && !slices.Contains(g.nodes, a) && !slices.Contains(all, a) {
+				all = append(all, a)
+			}
+		}
+	}
+	return len(all)
+}
+
 // isMetrics tells whether a group adds to running sums.
 func isMetrics(g *group) bool {
 	return slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool { return n.Op == tensor.Update && n.Args[0].Param.Kind == tensor.Metric })
@@ -309,13 +339,13 @@ func (f *fusion) name(l *list) {
 }
 
 func groupName(g *group) string {
-	for _, n := range g.nodes {
-		if n.Op == tensor.Update {
-			if n.Args[0].Param.Kind == tensor.Metric {
-				return "metrics"
-			}
-			return "learn_" + n.Args[0].Name
-		}
+	if isMetrics(g) {
+		return "metrics"
+	}
+	if u := updates(g); len(u) > 1 {
+		return "learn_sums"
+	} else if len(u) == 1 {
+		return "learn_" + u[0].Args[0].Name
 	}
 	var best *tensor.Node
 	for _, n := range g.nodes {
@@ -337,6 +367,16 @@ func groupName(g *group) string {
 		}
 	}
 	return "each_" + fmt.Sprint(g.nodes[0].ID)
+}
+
+// updates are the updates of a group.
+func updates(g *group) (list []*tensor.Node) {
+	for _, n := range g.nodes {
+		if n.Op == tensor.Update {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 func nodeName(n *tensor.Node) string {

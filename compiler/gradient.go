@@ -254,7 +254,7 @@ func (t *gradientTile) add(e *element, block, row kernel.Index) []kernel.Stmt {
 			if i == t.panels {
 				operands[i] = t.rowOperand(n.Args[i], n.Rel, block, row, unit)
 			} else {
-				operands[i] = load(t.inLanes(n.Args[i]), block, unit, v("n"))
+				operands[i] = t.activity(n.Args[i], block, unit, v("n"))
 			}
 		}
 		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{

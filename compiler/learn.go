@@ -18,24 +18,43 @@ import (
 //	    serial nb, n: s31 += d1[nb, co, n] * x[n, i]
 //	    let m' = …, v' = … ; store l1.W.m, l1.W.v, l1.W
 func (b *builder) learn(f *fusion, g *group) error {
-	var update *tensor.Node
 	var outers []*tensor.Node
 	for _, n := range g.nodes {
-		switch {
-		case n.Op == tensor.Update:
-			update = n
-		case n.Op == tensor.Linear:
+		if n.Op == tensor.Linear {
 			outers = append(outers, n)
 		}
 	}
 	k := &kernel.Kernel{Name: kernelName(g)}
-	if len(outers) > 0 {
-		b.learnWeights(f, g, k, update, outers)
-	} else {
-		b.learnSums(f, g, k, update)
+	for _, u := range updates(g) {
+		if len(outers) > 0 {
+			b.learnWeights(f, g, k, u, outers)
+		} else {
+			b.learnSums(f, &group{nodes: needed(g, u)}, k, u)
+		}
 	}
 	b.finish(g, k)
 	return nil
+}
+
+// needed is what an Update of a group needs of it, in order.
+func needed(g *group, u *tensor.Node) (nodes []*tensor.Node) {
+	var all []*tensor.Node
+	var add func(n *tensor.Node)
+	add = func(n *tensor.Node) {
+		if slices.Contains(g.nodes, n) && !slices.Contains(all, n) {
+			all = append(all, n)
+			for _, a := range n.Args {
+				add(a)
+			}
+		}
+	}
+	add(u)
+	for _, n := range g.nodes {
+		if slices.Contains(all, n) {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // A cut is count pieces of one width, from a position on.
@@ -132,7 +151,7 @@ func compactValue(x kernel.Value) kernel.Value {
 }
 
 // learnSums is the Update of a parameter whose gradient sums values over the batch (and over locations, for a shared bias). A vector is samples, whose sums
-// are added up behind; where lanes may load from anywhere, it is parameters, and each lane has a sum of its own.
+// are added up behind; where lanes may load from anywhere, it is parameters, and each lane has sums of its own.
 func (b *builder) learnSums(f *fusion, g *group, k *kernel.Kernel, update *tensor.Node) {
 	shape := update.Args[0].Type.Shape
 	last := len(shape) - 1
@@ -144,24 +163,29 @@ func (b *builder) learnSums(f *fusion, g *group, k *kernel.Kernel, update *tenso
 	}
 	widths := []int{1}
 	if b.target.Strided {
-		widths = []int{b.target.Vector, 1}
+		widths = []int{4 * b.target.Vector, b.target.Vector, 1}
 	}
 	for _, c := range cuts(shape[last], widths) {
 		l := kernel.Loop{Var: fmt.Sprintf("i%d", last), Extent: c.count, Mark: kernel.Parallel}
 		dims[last] = plus(at(c.from), v(l.Var), c.width)
 		loops := append(slices.Clone(outer), l)
+		side := max(1, c.width/b.target.Vector)
+		if side > 1 {
+			dims[last] = plus(dims[last], v("v"), 1)
+			loops = append(loops, kernel.Loop{Var: "v", Extent: side, Mark: kernel.Unrolled})
+		}
 		if c.width > 1 {
-			dims[last] = plus(dims[last], v("lane"), 1)
-			loops = append(loops, kernel.Loop{Var: "lane", Extent: c.width, Mark: kernel.Vector})
+			dims[last] = plus(dims[last], v("lane"), side)
+			loops = append(loops, kernel.Loop{Var: "lane", Extent: c.width / side, Mark: kernel.Vector})
 		}
 		e := b.element(f, g, dims, shape)
-		body := append(b.sums(f, g, e, c.width == 1), b.apply(e, g, update)...)
+		body := append(b.sums(g, e, c.width == 1), b.apply(e, g, update)...)
 		k.Body = append(k.Body, nest(loops, body)...)
 	}
 }
 
 // sums computes a group's sums over the batch at one element of a parameter: whole blocks as vectors unless the caller has lanes of its own, the rest one by one.
-func (b *builder) sums(f *fusion, g *group, e *element, vectors bool) []kernel.Stmt {
+func (b *builder) sums(g *group, e *element, vectors bool) []kernel.Stmt {
 	var body []kernel.Stmt
 	for _, n := range g.nodes {
 		if n.Op != tensor.Reduce || n.Kind != tensor.SumBatch {
@@ -170,7 +194,7 @@ func (b *builder) sums(f *fusion, g *group, e *element, vectors bool) []kernel.S
 		from := n.Args[0]
 		var locations []kernel.Loop
 		position := e.broadcast(n.Type.Shape)
-		if from.Op == tensor.Reduce && from.Kind == tensor.SumTrailing && f.of[from] == g {
+		if from.Op == tensor.Reduce && from.Kind == tensor.SumTrailing && slices.Contains(g.nodes, from) {
 			from = from.Args[0]
 			lead := from.Type.Shape[:len(from.Type.Shape)-len(n.Type.Shape)]
 			var x kernel.Index
@@ -181,11 +205,10 @@ func (b *builder) sums(f *fusion, g *group, e *element, vectors bool) []kernel.S
 			}
 			position = plus(scale(x, units(n.Type.Shape)), position, 1)
 		}
-		buffer := b.inLanes(from)
 		name := e.define(n)
 		body = append(body, &kernel.Let{Var: name, Value: number(0)})
 		add := func(block, lane kernel.Index) []kernel.Stmt {
-			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(load(buffer, block, position, lane))}}
+			return []kernel.Stmt{&kernel.Assign{Var: name, How: kernel.Sum, Value: only(b.activity(from, block, position, lane))}}
 		}
 		full, rest := b.program.Batch/b.lanes, b.program.Batch%b.lanes
 		switch {
@@ -209,7 +232,7 @@ func (b *builder) sums(f *fusion, g *group, e *element, vectors bool) []kernel.S
 func (b *builder) metrics(f *fusion, g *group) error {
 	k := &kernel.Kernel{Name: kernelName(g)}
 	e := b.element(f, g, []kernel.Index{at(0)}, []int{1})
-	body := b.sums(f, g, e, true)
+	body := b.sums(g, e, true)
 	for _, n := range g.nodes {
 		if n.Op == tensor.Map {
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})

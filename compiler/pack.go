@@ -2,14 +2,35 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 
 	"bnetc/ir"
 	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
 )
 
-// packInput lays an input, which the host writes sample by sample, out in lanes; once in a list.
+// activity reads a unit of the sample in a lane of a block: from lanes, or from an input as the host wrote it.
+func (b *builder) activity(n *tensor.Node, block, unit, lane kernel.Index) kernel.Operand {
+	if b.asItLies(n) {
+		return load(b.buffers[n.Name], plus(lane, block, b.lanes), unit)
+	}
+	return load(b.inLanes(n), block, unit, lane)
+}
+
+// asItLies tells whether an input is read as the host wrote it: where lanes may load fours from anywhere, those are whole along its units for all that read
+// it, no block has lanes behind the batch, for which there are no rows, and the program does not round what it packs.
+func (b *builder) asItLies(n *tensor.Node) bool {
+	return n.Op == tensor.Input && b.target.Strided && b.plan.Precision == kernel.F32 && units(n.Type.Shape)%4 == 0 && b.program.Batch%b.lanes == 0 &&
+		!slices.ContainsFunc(b.program.Nodes, func(r *tensor.Node) bool {
+			return slices.Contains(r.Args, n) && (r.Op == tensor.Linear && !isDense(r.Rel) || windowed(r))
+		})
+}
+
+// packInput lays an input, which the host writes sample by sample, out in lanes, unless it is read as it lies; once in a list.
 func (b *builder) packInput(n *tensor.Node) {
+	if b.asItLies(n) {
+		return
+	}
 	to := b.inLanes(n)
 	name := "pack_" + n.Name
 	if b.packed[name] {
@@ -157,7 +178,7 @@ func (b *builder) rows(n *tensor.Node, p int) int {
 // rowOperand reads unit i of sample n from an input's own rows, or from panels where i = P·panel + rest is split by its terms.
 func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, block, row, unit kernel.Index) kernel.Operand {
 	if b.target.Strided {
-		return load(b.inLanes(n), block, unit, v("n"))
+		return b.activity(n, block, unit, v("n"))
 	}
 	if n.Op == tensor.Input {
 		return load(b.buffers[n.Name], row, unit)

@@ -293,7 +293,7 @@ func (p *product) add(e *element, products []*tensor.Node) []kernel.Stmt {
 	}
 	for _, n := range products {
 		s := p.sources[slices.Index(p.products, n)]
-		body = append(body, gain(e.vars[n], load(p.param(n.Args[0]), s.weight), load(p.inLanes(n.Args[1]), p.block(), s.operand, p.lane())))
+		body = append(body, gain(e.vars[n], load(p.param(n.Args[0]), s.weight), p.activity(n.Args[1], p.block(), s.operand, p.lane())))
 	}
 	return body
 }
@@ -418,9 +418,9 @@ func (e *element) operand(n *tensor.Node) kernel.Operand {
 	case n.Op == tensor.Input && !n.Type.Batch:
 		return load(e.b.buffers["settings"], at(e.b.settingIndex(n.Name)))
 	case n.Type.Batch && len(n.Type.Shape) == 0:
-		return load(e.b.inLanes(n), e.b.block(), at(0), e.b.lane())
+		return e.b.activity(n, e.b.block(), at(0), e.b.lane())
 	case n.Type.Batch:
-		return load(e.b.inLanes(n), e.b.block(), e.broadcast(n.Type.Shape), e.b.lane())
+		return e.b.activity(n, e.b.block(), e.broadcast(n.Type.Shape), e.b.lane())
 	}
 	return load(e.b.param(n), e.broadcast(n.Type.Shape))
 }

@@ -281,7 +281,7 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	}
 	s := newSource(w, n.Rel, role)
 	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
-		return load(b.inLanes(a), b.block(), unit, b.lane())
+		return b.activity(a, b.block(), unit, b.lane())
 	}
 	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
 	if n.Kind == tensor.ToMaxWindow {

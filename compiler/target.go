@@ -26,12 +26,14 @@ type Target struct {
 	// Matrices are the products of 16-bit matrices that the lanes of a vector compute together, best first. Plain says that sums of single numbers are faster all the same.
 	Matrices []kernel.MatrixProduct
 	Plain    bool
+	// Join is how many buffers a kernel may touch that is made of several small ones, where starting a kernel costs more than small work; 0: none are made.
+	Join int
 }
 
 // Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,
-// and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side.
+// nothing is packed, and small kernels are joined. On a GPU a tile must leave room for many others, and fours are fast side by side.
 var (
-	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true, Plain: true}
+	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true, Plain: true, Join: 31}
 	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true}
 	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
 	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
