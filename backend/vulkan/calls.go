@@ -77,6 +77,18 @@ static int has_extension(fn f, void *device, const char *name) {
 	return found;
 }
 
+static int layer_has(fn f, const char *layer, const char *name) {
+	int32_t (*list)(const char *, uint32_t *, extension *) = (int32_t (*)(const char *, uint32_t *, extension *))f;
+	uint32_t n = 0;
+	if (!list || list(layer, &n, NULL) || !n) return 0;
+	extension *all = calloc(n, sizeof *all);
+	int found = 0;
+	list(layer, &n, all);
+	for (uint32_t i = 0; i < n; i++) found |= !strcmp(all[i].name, name);
+	free(all);
+	return found;
+}
+
 typedef struct { uint32_t type; void *next; uint32_t rows, columns, depth, a, b, c, result, saturates, scope; } product;
 
 // products lists what the device multiplies; the caller frees it.
@@ -222,6 +234,14 @@ func (l loader) find(of vk.Instance, name string) C.fn {
 	n := C.CString(name)
 	defer C.free(unsafe.Pointer(n))
 	return C.find(l.get, unsafe.Pointer(of), n)
+}
+
+// layerHas tells whether a layer has an extension.
+func (l loader) layerHas(layer, extension string) bool {
+	n, name := C.CString(layer), C.CString(extension)
+	defer C.free(unsafe.Pointer(n))
+	defer C.free(unsafe.Pointer(name))
+	return C.layer_has(l.find(nil, "vkEnumerateInstanceExtensionProperties"), n, name) != 0
 }
 
 // calls are the entry points of one instance that the binding lacks or cannot make safely.

@@ -77,7 +77,7 @@ func (i *connection) create(validate bool) error {
 		info.EnabledLayerCount, info.PpEnabledLayerNames = 1, []string{validationLayer + "\x00"}
 		extensions := []string{"VK_EXT_debug_utils\x00", "VK_EXT_validation_features\x00"}
 		const settings = "VK_EXT_layer_settings"
-		has := layerHas(settings)
+		has := i.layerHas(validationLayer, settings)
 		if has {
 			extensions = append(extensions, settings+"\x00")
 		}
@@ -96,21 +96,6 @@ func (i *connection) create(validate bool) error {
 	default:
 		return failed(result, "connecting to Vulkan")
 	}
-}
-
-// layerHas tells whether the validation layer has an extension.
-func layerHas(extension string) bool {
-	var n uint32
-	vk.EnumerateInstanceExtensionProperties(validationLayer+"\x00", &n, nil)
-	list := make([]vk.ExtensionProperties, n)
-	vk.EnumerateInstanceExtensionProperties(validationLayer+"\x00", &n, list)
-	for i := range list[:n] {
-		list[i].Deref()
-		if vk.ToString(list[i].ExtensionName[:]) == extension {
-			return true
-		}
-	}
-	return false
 }
 
 const noDevice = "install the driver of your graphics card (Debian, Ubuntu: apt install mesa-vulkan-drivers, which has a software device, too), or " + otherwise
