@@ -23,10 +23,12 @@ type gradient struct {
 	skip    []kernel.Where // bounds that a weight's position alone decides: outside them it has no gradient and stays as it is
 	out, in kernel.Index   // the units that the sums multiply
 
-	tile   int // the loop whose turns are the tile's rows; -1: there is none
-	vector int // the loop whose turns are its columns, along which weights are contiguous
-	panels int // the argument of an outer product that is a vector along the columns: 1, the inputs, or 0, the outputs
-	slabs  int // into which the outermost of the loops of a sum is cut, each in a sum of its own; 1: it is whole
+	tile   int                   // the loop whose turns are the tile's rows; -1: there is none
+	vector int                   // the loop whose turns are its columns, along which weights are contiguous
+	panels int                   // the argument of an outer product that is a vector along the columns: 1, the inputs, or 0, the outputs
+	matrix *kernel.MatrixProduct // that sums are computed in; nil: none, they are register tiles
+	most   [2]int                // rows and columns of the largest tile
+	slabs  int                   // into which the outermost of the loops of a sum is cut, each in a sum of its own; 1: it is whole
 }
 
 // learnWeights makes the loops of an Update whose gradient is a sum of outer products.
@@ -34,8 +36,11 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 	w := &gradient{builder: b, fusion: f, group: g, update: update, outers: outers}
 	w.walk()
 	w.choose()
+	w.chooseMatrices(update.Args[0].Name)
 	for _, n := range outers {
-		b.packRows(n.Args[w.panels], n.Rel)
+		if w.matrix == nil {
+			b.packRows(n.Args[w.panels], n.Rel)
+		}
 		b.fetch(f, g, n)
 	}
 	w.slabs = w.chooseSlabs()
@@ -44,6 +49,7 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		into = &kernel.Kernel{Name: k.Name + "_slabs"}
 	}
 	rows, columns := w.cuts()
+	w.most = [2]int{rows[0].width, columns[0].width}
 	for _, r := range rows {
 		for _, c := range columns {
 			into.Body = append(into.Body, w.piece(r, c)...)
@@ -130,7 +136,11 @@ func (w *gradient) choose() {
 func (w *gradient) cuts() (rows, columns []cut) {
 	rows, columns = []cut{{width: 1}}, []cut{{width: 1}}
 	if w.tile >= 0 {
-		rows = cuts(w.loops[w.tile].Extent, []int{max(1, w.target.accumulators()/(w.target.columns()*len(w.outers)))})
+		widths := []int{max(1, w.target.accumulators()/(w.target.columns()*len(w.outers)))}
+		if w.matrix != nil {
+			widths = []int{max(1, widths[0]/w.matrix.Rows) * w.matrix.Rows, w.matrix.Rows, widths[0]}
+		}
+		rows = cuts(w.loops[w.tile].Extent, widths)
 	}
 	if w.vector >= 0 {
 		widths := []int{w.target.columns() * w.target.Vector}
@@ -148,12 +158,14 @@ type gradientTile struct {
 	rows    int
 	vectors int                     // of columns
 	width   int                     // lanes of each
-	inside  map[string]kernel.Index // where the loops that it cuts stand
+	from    map[string]kernel.Index // where the loops that it cuts begin
+	inside  map[string]kernel.Index // where they stand
+	sums    map[*tensor.Node]int    // the local memory of each sum, where sums are matrices
 }
 
 // piece is the loops over the tiles of one cut of the rows and one of the columns.
 func (w *gradient) piece(rows, columns cut) []kernel.Stmt {
-	t := &gradientTile{gradient: w, rows: rows.width, vectors: 1, width: columns.width, inside: map[string]kernel.Index{}}
+	t := &gradientTile{gradient: w, rows: rows.width, vectors: 1, width: columns.width, from: map[string]kernel.Index{}, inside: map[string]kernel.Index{}}
 	if t.width > w.target.Vector {
 		t.vectors, t.width = w.target.columns(), w.target.Vector
 	}
@@ -177,12 +189,14 @@ func (w *gradient) piece(rows, columns cut) []kernel.Stmt {
 		switch i {
 		case w.tile:
 			from := cut(l.Var, rows)
+			t.from[l.Var] = from
 			if t.rows > 1 {
 				from = plus(from, v(l.Var+".in"), 1)
 			}
 			t.inside[l.Var] = from
 		case w.vector:
 			from := cut(l.Var, columns)
+			t.from[l.Var] = from
 			if t.vectors > 1 {
 				from = plus(from, v("v"), apart)
 			}
@@ -194,6 +208,11 @@ func (w *gradient) piece(rows, columns cut) []kernel.Stmt {
 			outer = append(outer, parallel(l))
 		}
 	}
+	var before []kernel.Stmt
+	rowMark := kernel.Unrolled
+	if w.matrix != nil && rows.width%w.matrix.Rows == 0 && columns.width%w.matrix.Columns == 0 {
+		before, rowMark = t.multiply(), kernel.Serial
+	}
 	body := t.one()
 	if t.width > 1 {
 		body = []kernel.Stmt{&kernel.Loop{Var: "lane", Extent: t.width, Mark: kernel.Vector, Body: body}}
@@ -202,9 +221,9 @@ func (w *gradient) piece(rows, columns cut) []kernel.Stmt {
 		body = []kernel.Stmt{&kernel.Loop{Var: "v", Extent: t.vectors, Mark: kernel.Unrolled, Body: body}}
 	}
 	if t.rows > 1 {
-		body = []kernel.Stmt{&kernel.Loop{Var: w.loops[w.tile].Var + ".in", Extent: t.rows, Mark: kernel.Unrolled, Body: body}}
+		body = []kernel.Stmt{&kernel.Loop{Var: w.loops[w.tile].Var + ".in", Extent: t.rows, Mark: rowMark, Body: body}}
 	}
-	return nest(outer, inGuards(nil, w.skip, body))
+	return nest(outer, inGuards(nil, w.skip, append(before, body...)))
 }
 
 // within is an index over the weights' loops in terms of those of the tiles.
@@ -221,20 +240,42 @@ func (t *gradientTile) within(x kernel.Index) kernel.Index {
 func (t *gradientTile) one() []kernel.Stmt {
 	place := t.within(t.weight)
 	e := &element{b: t.builder, vars: map[*tensor.Node]string{}, unit: place, shape: []int{units(t.rel.WShape)}, dims: []kernel.Index{place}}
-	var zero []kernel.Stmt
+	var begin []kernel.Stmt
 	for _, n := range t.outers {
-		zero = append(zero, &kernel.Let{Var: e.define(n), Value: number(0)})
+		value := number(0)
+		if t.sums != nil {
+			value = only(load(t.sums[n], t.inTile()...))
+		}
+		begin = append(begin, &kernel.Let{Var: e.define(n), Value: value})
 	}
 	if t.slabs > 1 {
-		return slices.Concat(zero, t.inSlab(t.sumBatch(e)), t.keep(e))
+		return slices.Concat(begin, t.overSum(t.sumBatch(e)), t.keep(e))
 	}
-	return slices.Concat(zero, inGuards(t.reduce, t.guards, t.sumBatch(e)), t.apply(e, t.group, t.update))
+	return slices.Concat(begin, t.overSum(t.sumBatch(e)), t.apply(e, t.group, t.update))
 }
 
-// sumBatch adds the whole blocks of the batch to the sums, then the samples of the last.
+// overSum puts what adds one location's terms into the loops of a sum, or of a slab of it.
+func (t *gradientTile) overSum(body []kernel.Stmt) []kernel.Stmt {
+	switch {
+	case len(body) == 0:
+		return nil
+	case t.slabs > 1:
+		return t.inSlab(body)
+	}
+	return inGuards(t.reduce, t.guards, body)
+}
+
+// sumBatch adds the whole blocks of the batch to the sums, then the samples of the last; behind matrices those samples that none held.
 func (t *gradientTile) sumBatch(e *element) []kernel.Stmt {
 	var body []kernel.Stmt
 	full, rest := t.program.Batch/t.lanes, t.program.Batch%t.lanes
+	if t.sums != nil {
+		if n := rest % t.matrix.Depth; n > 0 {
+			adds := t.add(e, at(full), plus(v("n"), at(full*t.lanes), 1))
+			body = nest([]kernel.Loop{{Var: "n", Extent: n}}, replaceVar(adds, "n", plus(v("n"), at(rest-n), 1)))
+		}
+		return body
+	}
 	if full > 0 {
 		block := nest([]kernel.Loop{{Var: "n", Extent: t.lanes}}, t.add(e, v("nb"), plus(v("n"), v("nb"), t.lanes)))
 		body = append(body, nest([]kernel.Loop{{Var: "nb", Extent: full}}, append(t.ahead(full), block...))...)
@@ -251,15 +292,13 @@ func (t *gradientTile) add(e *element, block, row kernel.Index) []kernel.Stmt {
 	for _, n := range t.outers {
 		var operands [2]kernel.Operand
 		for i, unit := range []kernel.Index{t.within(t.out), t.within(t.in)} {
-			if i == t.panels {
+			if i == t.panels && t.matrix == nil {
 				operands[i] = t.rowOperand(n.Args[i], n.Rel, block, row, unit)
 			} else {
 				operands[i] = t.activity(n.Args[i], block, unit, v("n"))
 			}
 		}
-		body = append(body, &kernel.Assign{Var: e.vars[n], How: kernel.Sum, Value: kernel.Value{
-			Expr: ir.Call(ir.OpMul, ir.In(0), ir.In(1)), Operands: operands[:],
-		}})
+		body = append(body, gain(e.vars[n], operands[0], operands[1]))
 	}
 	return body
 }

@@ -37,16 +37,10 @@ type inMatrix struct {
 
 // chooseMatrices finds the matrices for a kernel of products, and how each source walks them. It declines with what is in the way, "" where no matrices were asked for.
 func (p *product) chooseMatrices() (m kernel.MatrixProduct, in []inMatrix, declined string) {
-	t := p.target
-	if t.Plain {
-		return m, nil, ""
-	}
-	i := slices.IndexFunc(t.Matrices, func(m kernel.MatrixProduct) bool { return m.Of == p.plan.Precision && p.lanes%m.Columns == 0 })
-	if i < 0 {
-		return m, nil, ""
-	}
-	m = t.Matrices[i]
+	m, ok := p.matrixProduct()
 	switch {
+	case !ok:
+		return m, nil, ""
 	case len(p.walk.loops) == 0 || p.walk.loops[p.walk.tile].Extent < m.Rows:
 		return m, nil, fmt.Sprintf("fewer than %d units", m.Rows)
 	case p.byBatch || p.slab > 0 || p.together > 1:
@@ -66,6 +60,15 @@ func (p *product) chooseMatrices() (m kernel.MatrixProduct, in []inMatrix, decli
 		in = append(in, x)
 	}
 	return m, in, ""
+}
+
+// matrixProduct is what the target multiplies at once of the program's precision, if anything, and is the faster way.
+func (b *builder) matrixProduct() (m kernel.MatrixProduct, ok bool) {
+	i := slices.IndexFunc(b.target.Matrices, func(m kernel.MatrixProduct) bool { return m.Of == b.plan.Precision && b.lanes%m.Columns == 0 })
+	if i < 0 || b.target.Plain {
+		return m, false
+	}
+	return b.target.Matrices[i], true
 }
 
 // inMatrix finds which loop of the sum matrices can walk.
@@ -197,6 +200,85 @@ func (t *matrixTile) addUp(of func(s *source, in inMatrix, together []*tensor.No
 		body = append(body, of(t.sources[i], t.in[i], together)...)
 	}
 	return body
+}
+
+// chooseMatrices finds the matrices for a gradient: both of its factors are activities, in 16 bits, whose samples are the depth. It says so, or what is in the way.
+func (w *gradient) chooseMatrices(name string) {
+	m, ok := w.matrixProduct()
+	if !ok || w.lanes%m.Depth != 0 {
+		return
+	}
+	declined := ""
+	switch {
+	case w.tile < 0 || w.vector < 0:
+		declined = "a bound parts its rows or columns"
+	case w.loops[w.tile].Extent < m.Rows || w.loops[w.vector].Extent < m.Columns:
+		declined = fmt.Sprintf("fewer than %d rows or %d columns", m.Rows, m.Columns)
+	case 4*m.Rows*w.target.columns()*w.target.Vector*len(w.outers) > tileBytes:
+		declined = "its sums are more than local memory holds"
+	case w.program.Batch < m.Depth:
+		declined = fmt.Sprintf("fewer than %d samples", m.Depth)
+	case !w.target.Wide:
+		declined = "workers are few"
+	}
+	if declined != "" {
+		w.remarks = append(w.remarks, Remark{Subject: name, Text: "no matrices: " + declined})
+		return
+	}
+	w.matrix = &m
+	w.remarks = append(w.remarks, Remark{Subject: name, Text: fmt.Sprintf("its gradient in matrices of %s", m)})
+}
+
+// inTile is the place of a weight's sum in local memory.
+func (t *gradientTile) inTile() []kernel.Index {
+	row, column := t.loops[t.tile].Var, t.loops[t.vector].Var
+	return []kernel.Index{plus(t.inside[row], t.from[row], -1), plus(t.inside[column], t.from[column], -1)}
+}
+
+// multiply computes the sums of a tile in matrices and puts them into local memory: all but those of the samples that fill no depth.
+func (t *gradientTile) multiply() []kernel.Stmt {
+	m, row, column := t.matrix, t.loops[t.tile].Var, t.loops[t.vector].Var
+	width := t.vectors * t.width
+	t.sums = map[*tensor.Node]int{}
+	rows, columns := several(row+".block", t.rows/m.Rows), several(column+".block", width/m.Columns)
+	within := *t
+	within.inside = map[string]kernel.Index{row: t.from[row], column: t.from[column]}
+	down, along := v(row), v(column)
+	for _, l := range rows {
+		down = plus(down, v(l.Var), m.Rows)
+	}
+	for _, l := range columns {
+		along = plus(along, v(l.Var), m.Columns)
+	}
+	within.inside[row], within.inside[column] = plus(t.from[row], down, 1), plus(t.from[column], along, 1)
+	e := &element{b: t.builder, vars: map[*tensor.Node]string{}}
+	var zero, adds, keep []kernel.Stmt
+	for _, n := range t.outers {
+		t.sums[n] = t.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.tile", kernelName(t.group), n.ID), Kind: kernel.Local, Shape: t.most[:]})
+		zero = append(zero, &kernel.Let{Var: e.define(n), Value: number(0)})
+		keep = append(keep, &kernel.Store{Buffer: t.sums[n], Index: []kernel.Index{down, along}, Value: only(variable(e.vars[n]))})
+	}
+	samples := func(steps int, block kernel.Index) []kernel.Stmt {
+		adds = within.add(e, block, kernel.Index{})
+		if t.panels == 0 { // the left matrix is of the rows
+			for _, s := range adds {
+				o := s.(*kernel.Assign).Value.Operands
+				o[0], o[1] = o[1], o[0]
+			}
+		}
+		adds = replaceVar(adds, "n", plus(v("n"), v("n.step"), m.Depth))
+		return nest([]kernel.Loop{{Var: "n.step", Extent: steps}, {Var: "n", Extent: m.Depth, Mark: kernel.Matrix}}, adds)
+	}
+	var sums []kernel.Stmt
+	full, rest := t.program.Batch/t.lanes, t.program.Batch%t.lanes
+	if full > 0 {
+		sums = nest([]kernel.Loop{{Var: "nb", Extent: full}}, samples(t.lanes/m.Depth, v("nb")))
+	}
+	if n := rest / m.Depth; n > 0 {
+		sums = append(sums, samples(n, at(full))...)
+	}
+	matrices := nest([]kernel.Loop{{Var: row, Extent: m.Rows, Mark: kernel.Matrix}, {Var: column, Extent: m.Columns, Mark: kernel.Matrix}}, slices.Concat(zero, t.overSum(sums), keep))
+	return nest(append(rows, columns...), matrices)
 }
 
 // padded is the length of a row of weights in 16 bits: matrices begin at multiples of 16 bytes.

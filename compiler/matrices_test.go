@@ -59,9 +59,9 @@ func productsOf(c *compiler.Compilation) (all []kernel.MatrixProduct) {
 // A layer's products are matrices in either role and behind either word of connection, where units and terms fill them, and not where they do not.
 func TestWhereMatricesAre(t *testing.T) {
 	for text, want := range map[string]map[string]bool{
-		"input 24\n  layer l1 = all -> 33, tanh\n  layer l2 = all -> 17, tanh\n  output y = all -> 9, softmax":                                     {"h.l1": true, "h.l2": true, "a.y": true, "delta.l2": true, "delta.l1": true},
-		"input 7\n  layer l1 = all -> 33, tanh\n  output y = all -> 3, softmax":                                                                    {"h.l1": false, "a.y": false, "delta.l1": false},
-		"input image 4x5x8\n  layer l1 = field 3x3 -> 16, shared, tanh\n  layer l2 = field 2x2 -> 8, untied, tanh\n  output y = all -> 8, softmax": {"h.l1": true, "h.l2": true, "a.y": true, "delta.l2": true, "delta.l1": true},
+		"input 24\n  layer l1 = all -> 33, tanh\n  layer l2 = all -> 17, tanh\n  output y = all -> 9, softmax":                                     {"h.l1": true, "h.l2": true, "a.y": true, "delta.l2": true, "delta.l1": true, "learn_l1.W": true, "learn_l2.W": true, "learn_y.W": true},
+		"input 7\n  layer l1 = all -> 33, tanh\n  output y = all -> 3, softmax":                                                                    {"h.l1": false, "a.y": false, "delta.l1": false, "learn_l1.W": false, "learn_y.W": false},
+		"input image 4x5x8\n  layer l1 = field 3x3 -> 16, shared, tanh\n  layer l2 = field 2x2 -> 8, untied, tanh\n  output y = all -> 8, softmax": {"h.l1": true, "h.l2": true, "a.y": true, "delta.l2": true, "delta.l1": true, "learn_l1.W_slabs": true, "learn_l2.W": true, "learn_y.W": true},
 	} {
 		p := programs.Program{Name: "p", Text: "network n {\n  " + text + "\n}\nlearn bp {\n  forward sgd(lr = 0.1)\n}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 40  precision f16 }\n"}
 		c, err := p.Compile(withMatrices())

@@ -30,6 +30,7 @@ type lowering struct {
 	locals  map[int]spirv.ID // other workgroup memory: local buffers
 	vector  *kernel.Loop     // the vector loop around
 	sheet   *sheet           // the matrix loops around
+	whole   bool             // some loops are matrices: a workgroup is a subgroup
 	hazards hazards
 
 	reaches   []Binding             // of memory, before it is known through which views they are seen
@@ -93,12 +94,11 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	if w.unroll, err = unrolling(k, l); err != nil {
 		return nil, err
 	}
-	matrices := multiplies(k.Body)
-	if matrices {
+	if w.whole = multiplies(k.Body); w.whole {
 		w.local = l.Subgroup
 	}
 	w.m = spirv.New("main", w.local)
-	if matrices {
+	if w.whole {
 		w.m.ShareMatrices()
 	}
 	_, written := k.Buffers()
@@ -113,7 +113,7 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	groups := w.segments(k.Body)
 	w.top().block.Return()
 	w.decorate()
-	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local, Whole: matrices}, nil
+	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local, Whole: w.whole}, nil
 }
 
 // load3 loads an input of three numbers.
@@ -688,7 +688,7 @@ func (w *lowering) overLanes(how kernel.How, value spirv.ID) spirv.ID {
 	}
 	here := len(w.levels) - 1
 	b := w.top().block
-	if w.limits.Subgroup == w.local {
+	if w.limits.Subgroup == w.local && !w.whole { // a driver of NVIDIA's crashed on both in one module
 		op := spirv.OpGroupFAdd
 		if how == kernel.Largest {
 			op = spirv.OpGroupFMax
