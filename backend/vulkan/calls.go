@@ -65,25 +65,19 @@ static void features_of(fn f, void *device, feature_chain *into) {
 
 typedef struct { char name[256]; uint32_t version; } extension;
 
-static int has_extension(fn f, void *device, const char *name) {
-	int32_t (*list)(void *, const char *, uint32_t *, extension *) = (int32_t (*)(void *, const char *, uint32_t *, extension *))f;
-	uint32_t n = 0;
-	if (list(device, NULL, &n, NULL) || !n) return 0;
-	extension *all = calloc(n, sizeof *all);
-	int found = 0;
-	list(device, NULL, &n, all);
-	for (uint32_t i = 0; i < n; i++) found |= !strcmp(all[i].name, name);
-	free(all);
-	return found;
+// The extensions of a device, or, without one, those of a layer.
+static int32_t extensions_of(fn f, void *device, const char *layer, uint32_t *n, extension *all) {
+	if (device)
+		return ((int32_t (*)(void *, const char *, uint32_t *, extension *))f)(device, NULL, n, all);
+	return ((int32_t (*)(const char *, uint32_t *, extension *))f)(layer, n, all);
 }
 
-static int layer_has(fn f, const char *layer, const char *name) {
-	int32_t (*list)(const char *, uint32_t *, extension *) = (int32_t (*)(const char *, uint32_t *, extension *))f;
+static int has_extension(fn f, void *device, const char *layer, const char *name) {
 	uint32_t n = 0;
-	if (!list || list(layer, &n, NULL) || !n) return 0;
+	if (!f || extensions_of(f, device, layer, &n, NULL) || !n) return 0;
 	extension *all = calloc(n, sizeof *all);
 	int found = 0;
-	list(layer, &n, all);
+	extensions_of(f, device, layer, &n, all);
 	for (uint32_t i = 0; i < n; i++) found |= !strcmp(all[i].name, name);
 	free(all);
 	return found;
@@ -241,7 +235,7 @@ func (l loader) layerHas(layer, extension string) bool {
 	n, name := C.CString(layer), C.CString(extension)
 	defer C.free(unsafe.Pointer(n))
 	defer C.free(unsafe.Pointer(name))
-	return C.layer_has(l.find(nil, "vkEnumerateInstanceExtensionProperties"), n, name) != 0
+	return C.has_extension(l.find(nil, "vkEnumerateInstanceExtensionProperties"), nil, n, name) != 0
 }
 
 // calls are the entry points of one instance that the binding lacks or cannot make safely.
@@ -312,7 +306,7 @@ const (
 func (c *calls) has(d vk.PhysicalDevice, extension string) bool {
 	name := C.CString(extension)
 	defer C.free(unsafe.Pointer(name))
-	return C.has_extension(c.extensions, unsafe.Pointer(d), name) != 0
+	return C.has_extension(c.extensions, unsafe.Pointer(d), nil, name) != 0
 }
 
 // features tells what a device has. Matrices take the memory model of Vulkan 1.2, and workgroups of whole subgroups of the size that the device tells.
