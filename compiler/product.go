@@ -165,7 +165,11 @@ func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (
 		from = plus(from, v(unit+".in"), 1)
 	}
 	body = inGuards(nil, p.walk.guards, p.walkVectors(body))
-	body = replaceVar(replaceVar(body, unit+firstOfTile, whole), unit+inNextTile, plus(from, at(part.size), 1))
+	line := plus(v(unit+".in"), v(stepVar), part.size)
+	if part.size == 1 {
+		line = v(stepVar)
+	}
+	body = replaceVar(replaceVar(replaceVar(body, unit+firstOfTile, whole), unit+firstOfNext, plus(whole, at(part.size), 1)), unit+lineOfNext, line)
 	return loops, replaceVar(body, unit, from)
 }
 
@@ -185,7 +189,7 @@ func (b *builder) blockLoop() kernel.Loop {
 // overBlocks puts what is done for a tile of units and the blocks that a worker takes at once into the loops over units and blocks.
 func (p *product) overBlocks(outer []kernel.Loop, body []kernel.Stmt) []kernel.Stmt {
 	if p.byBatch || len(outer) == 0 {
-		return nest(append([]kernel.Loop{parallel(p.blockLoop())}, outer...), body)
+		return nest(append([]kernel.Loop{parallel(p.blockLoop())}, p.staggered(outer)...), body)
 	}
 	loops := slices.Clone(outer)
 	for i := range loops {
@@ -194,6 +198,16 @@ func (p *product) overBlocks(outer []kernel.Loop, body []kernel.Stmt) []kernel.S
 	block := p.blockLoop()
 	block.Mark = p.target.shared()
 	return nest(append(loops, block), body)
+}
+
+// staggered has workers that read the same weights begin at different ones. Side by side they would ask for the same line at the same time, which delays
+// both (docs/performance.md).
+func (p *product) staggered(outer []kernel.Loop) []kernel.Loop {
+	outer = slices.Clone(outer)
+	if len(outer) > 0 && p.target.Workers > 1 && p.target.L2 > 0 {
+		outer[0].Mark = kernel.Staggered
+	}
+	return outer
 }
 
 // zero starts the sums.
@@ -234,11 +248,13 @@ func (p *product) readAlike() (groups [][]*tensor.Node) {
 
 // stepToNext is how many terms of a sum lie between two requests for the weights of the next register tile, at most a line of them; 0: none are made.
 // They pay where another worker has written weights that this one reads in a few register tiles: a line that lies in another core's own cache takes
-// several times as long to come as one from the cache that they share, and no prefetcher follows a tile's rows, several of which share a page.
+// several times as long to come as one from the cache that they share, and no prefetcher follows a tile's rows, several of which share a page. Asked for in the
+// order in which they lie, they are found by the prefetchers, too.
 func (p *product) stepToNext(n *tensor.Node) int {
 	s := p.sources[slices.Index(p.products, n)]
 	if p.target.L2 == 0 || p.target.Workers < 2 || !p.byBatch || len(p.walk.loops) != 1 || len(s.reduce) != 1 || len(s.guards) > 0 ||
-		n.Args[0].Op != tensor.Param || n.Args[0].Param.Kind != tensor.Weight || coefficient(s.weight, s.reduce[0].Var) != 1 {
+		n.Args[0].Op != tensor.Param || n.Args[0].Param.Kind != tensor.Weight || coefficient(s.weight, s.reduce[0].Var) != 1 ||
+		coefficient(s.weight, p.walk.loops[p.walk.tile].Var) != s.reduce[0].Extent { // the rows of a tile lie one behind the other
 		return 0
 	}
 	for step := line / 4; step >= line/8; step-- {
@@ -253,16 +269,20 @@ func (p *product) stepToNext(n *tensor.Node) int {
 func (p *product) fetchNextTile(n *tensor.Node, step int, adds []kernel.Stmt) (outer []kernel.Loop, body []kernel.Stmt) {
 	s := p.sources[slices.Index(p.products, n)]
 	inner, unit := s.reduce[0], p.walk.loops[p.walk.tile].Var
-	steps := kernel.Loop{Var: inner.Var + ".step", Extent: inner.Extent / step}
+	steps := kernel.Loop{Var: stepVar, Extent: inner.Extent / step}
 	inner.Extent = step
-	next := substitute(substitute(s.weight, unit, v(unit+inNextTile)), inner.Var, at(0, kernel.Term{Var: steps.Var, Coef: step}))
+	next := plus(substitute(substitute(s.weight, unit, v(unit+firstOfNext)), inner.Var, at(0)), v(unit+lineOfNext), step)
 	ask := &kernel.Prefetch{Buffer: p.param(n.Args[0]), Index: []kernel.Index{next}}
 	adds = replaceVar(adds, inner.Var, plus(v(inner.Var), v(steps.Var), step))
 	return []kernel.Loop{steps}, append([]kernel.Stmt{ask}, nest([]kernel.Loop{inner}, adds)...)
 }
 
-// inNextTile ends the name of the variable that stands for a unit's place in the next register tile, until the tile is placed.
-const inNextTile = ".next"
+// stepVar is the loop over the steps of a sum that asks for the next register tile.
+const stepVar = "step"
+
+// What ends the names of the variables that stand, until the tile is placed, for the next register tile's first unit and for a line of its weights: of each
+// row of a tile another one, and all of them in the order in which they lie.
+const firstOfNext, lineOfNext = ".next", ".line"
 
 // firstOfTile ends the name of the variable that stands for a register tile's first unit, until the tile is placed.
 const firstOfTile = ".first"

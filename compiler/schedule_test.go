@@ -45,8 +45,8 @@ func TestSlabs(t *testing.T) {
 	}
 }
 
-// Workers that share the batch ask, while one register tile is computed, for the weights of the next, a line at a time where a line divides the sum; a worker
-// alone, whose weights nobody else writes, does not.
+// Workers that share the batch begin at different register tiles, and ask, while one is computed, for the weights of the next, a line at a time where a line
+// divides the sum, in the order in which they lie; a worker alone, whose weights nobody else reads or writes, does not.
 func TestFetchNextTile(t *testing.T) {
 	p := programs.Program{Name: "n", Text: "network n {\n  input 80\n  layer l1 = all -> 40, tanh\n  layer l2 = all -> 22, tanh\n  output y = all -> 10, softmax\n}\n" +
 		"learn bp { forward adam(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 64 }\n"}
@@ -54,12 +54,17 @@ func TestFetchNextTile(t *testing.T) {
 	shared, err := p.Compile(target)
 	require.NoError(t, err)
 	text := shared.Plan.String()
-	require.Contains(t, text, "prefetch l1.W[800*c.tile+80*c.in+16*i.step+800]")
-	require.Contains(t, text, "prefetch l2.W[440*c.tile+40*c.in+10*i.step+440]")
+	require.Contains(t, text, "prefetch l1.W[800*c.tile+16*c.in+160*step+800]")
+	require.Contains(t, text, "prefetch l2.W[440*c.tile+10*c.in+110*step+440]")
+	require.Contains(t, text, "staggered c.tile in 4")
 	target.Workers = 1
 	alone, err := p.Compile(target)
 	require.NoError(t, err)
 	require.NotContains(t, alone.Plan.String(), "prefetch")
+	require.NotContains(t, alone.Plan.String(), "staggered")
 	trial := newTrial(shared.Tensor, programs.Settings(shared.Source, 1), 1)
 	sameParams(t, trial.onKernels(t, shared), trial.onKernels(t, alone), 1e-9, "asking for the next tile")
+	for _, threads := range []int{1, 2, 3} {
+		backendtest.Agree(t, &cpu.Backend{Threads: threads}, programs.Case(shared))
+	}
 }

@@ -293,12 +293,18 @@ func (w *walker) loop(l *kernel.Loop, instances []instance) {
 
 func (w *walker) serial(l *kernel.Loop, instances []instance) {
 	before := w.bound
-	if l.Mark == kernel.Serial {
+	if l.Mark != kernel.Parallel {
 		w.scopes = append(w.scopes, w.hoist(l.Body, instances, 1))
 		defer func() { w.scopes = w.scopes[:len(w.scopes)-1] }()
 	}
 	i := w.name(identifier(l.Var))
-	w.open("for (long %[1]s = 0; %[1]s < %[2]d; %[1]s++) {", i, l.Extent)
+	if l.Mark == kernel.Staggered {
+		left := w.name("left")
+		w.open("for (long %[1]s = %[3]d, %[2]s = share(%[3]d, tid, nt); %[1]s > 0; %[1]s--, %[2]s = %[2]s < %[4]d ? %[2]s + 1 : 0) {", left, i, l.Extent, l.Extent-1)
+		defer func() { delete(w.blocks[len(w.blocks)-1], left) }()
+	} else {
+		w.open("for (long %[1]s = 0; %[1]s < %[2]d; %[1]s++) {", i, l.Extent)
+	}
 	w.bind(instances, l.Var, i)
 	w.body(l.Body, instances)
 	w.close("")

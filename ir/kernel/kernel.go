@@ -82,12 +82,16 @@ type Stmt interface{ stmt() }
 type Mark uint8
 
 const (
-	Serial   Mark = iota // one after the other
-	Parallel             // in any order, by different workers; outermost loops only
-	Vector               // together, as the lanes of a vector; contains no Loop other than Serial
-	Unrolled             // replicated and jammed: each statement of the body for all values before the next statement
-	Matrix               // together, as the rows, the columns or the depth of a machine's matrices: see Matrices
+	Serial    Mark = iota // one after the other
+	Parallel              // in any order, by different workers; outermost loops only
+	Vector                // together, as the lanes of a vector; contains no Loop other than Serial
+	Unrolled              // replicated and jammed: each statement of the body for all values before the next statement
+	Staggered             // in any order, by one worker, which begins where no other does: so no two ask for the same memory at once
+	Matrix                // together, as the rows, the columns or the depth of a machine's matrices: see Matrices
 )
+
+// anyOrder tells whether a loop's turns may go in any order, so that none may depend on another.
+func (m Mark) anyOrder() bool { return m == Parallel || m == Staggered }
 
 // A Loop binds Var to 0 … Extent-1.
 type Loop struct {

@@ -82,7 +82,7 @@ func (w *planWriter) line(format string, args ...any) {
 // The words of the text form, by their value.
 var (
 	kindWords = []string{Temp: "temp", Weight: "weight", State: "state", Metric: "metric", Input: "input", Setting: "setting", Constant: "constant", Local: "local"}
-	markWords = []string{Serial: "serial", Parallel: "parallel", Vector: "vector", Unrolled: "unrolled", Matrix: "matrix"}
+	markWords = []string{Serial: "serial", Parallel: "parallel", Vector: "vector", Unrolled: "unrolled", Staggered: "staggered", Matrix: "matrix"}
 	howWords  = []string{Set: "=", Sum: "+=", Largest: "max="}
 	// reserved are words that cannot stand for a name without quotes: what begins a statement, and constants.
 	reserved = append([]string{"where", "seek", "let", "store", "draw", "prefetch", "inf", "nan"}, markWords...)

@@ -153,7 +153,7 @@ type verifier struct {
 	plan     *Plan
 	scope    map[string]binding
 	loops    []*Loop
-	parallel []string // variables of the enclosing Parallel loops with more than one value
+	parallel []string // variables of the enclosing loops with more than one value whose turns go in any order
 	bounds   []*Where // enclosing Wheres of Div 1: their Num is their Var
 	dead     int      // how many enclosing Wheres are never true
 }
@@ -217,8 +217,8 @@ func (v *verifier) stmt(s Stmt, define func(string, binding) error) error {
 			return fmt.Errorf("%s is assigned, but is no variable", s.Var)
 		}
 		for _, l := range v.loops[b.depth:] {
-			if l.Mark == Parallel && l.Extent > 1 {
-				return fmt.Errorf("%s is assigned by all workers of loop %s", s.Var, l.Var)
+			if l.Mark.anyOrder() && l.Extent > 1 {
+				return fmt.Errorf("%s is assigned by all turns of %s loop %s", s.Var, l.Mark, l.Var)
 			}
 		}
 		if int(s.How) >= len(howWords) {
@@ -266,7 +266,7 @@ func (v *verifier) loop(s *Loop) error {
 	}
 	saved := *v
 	v.loops = append(slices.Clip(v.loops), s)
-	if s.Mark == Parallel && s.Extent > 1 {
+	if s.Mark.anyOrder() && s.Extent > 1 {
 		v.parallel = append(slices.Clip(v.parallel), s.Var)
 	}
 	v.scope[s.Var] = binding{values: interval{0, s.Extent - 1}, from: []string{s.Var}}
@@ -368,7 +368,7 @@ func (v *verifier) store(s *Store) error {
 	}
 	for _, name := range v.parallel {
 		if v.plan.Buffers[s.Buffer].Kind != Local && !slices.Contains(depends, name) {
-			return fmt.Errorf("all workers of parallel loop %s write %s", name, indicesText(s.Index))
+			return fmt.Errorf("all turns of loop %s write %s", name, indicesText(s.Index))
 		}
 	}
 	return v.value(s.Value)
