@@ -64,10 +64,10 @@ const (
 	magicBits = 0x4b400000
 )
 
-// expRest is e^r for |r| <= ½·log 2.
+// expRest is e^r - 1 for |r| <= ½·log 2.
 func (w *lowering) expRest(r spirv.ID) spirv.ID {
 	p := w.horner(r, 1.381451730e-3, 8.368755691e-3, 4.166839272e-2, 1.666651964e-1, 4.999999404e-1)
-	return w.f(spirv.OpFAdd, w.fma(p, w.f(spirv.OpFMul, r, r), r), w.float(1))
+	return w.fma(p, w.f(spirv.OpFMul, r, r), r)
 }
 
 // exp: x = n log 2 + r, a polynomial for e^r, and 2^n in two factors, so that results round once.
@@ -78,7 +78,7 @@ func (w *lowering) exp(x spirv.ID) spirv.ID {
 	t = w.rounded(w.f(spirv.OpFSub, t, w.float(magic)))
 	r := w.fma(t, w.float(-0.693359375), y)
 	r = w.fma(t, w.float(2.12194440e-4), r)
-	p := w.expRest(r)
+	p := w.f(spirv.OpFAdd, w.expRest(r), w.float(1))
 	half := w.emit(spirv.OpShiftRightArith, w.m.Int(), n, w.m.UintConst(1))
 	power := func(n spirv.ID) spirv.ID {
 		biased := w.emit(spirv.OpIAdd, w.m.Uint(), w.emit(spirv.OpBitcast, w.m.Uint(), n), w.m.UintConst(127))
@@ -115,20 +115,18 @@ func (w *lowering) log(x spirv.ID) spirv.ID {
 	return w.choose(no, w.m.FloatBits(0x7fc00000), r)
 }
 
-// tanh: an odd polynomial near 0, 1 - 2 / (e^2|x| + 1) beyond. The exponential is a short one: its argument is in [1.25, 18.4], and its error shrinks
-// with 2 / (e^2|x| + 1).
+// tanh: E / (E + 2), where E = e^2|x| - 1 = 2^n (e^r - 1) + (2^n - 1). Nothing cancels: for small x, n is 0. From 9.2 on the quotient rounds to 1.
 func (w *lowering) tanh(x spirv.ID) spirv.ID {
-	a, z := w.extended(spirv.FAbs, x), w.f(spirv.OpFMul, x, x)
-	p := w.horner(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-	p = w.fma(w.f(spirv.OpFMul, p, z), a, a)
-	y := w.choose(w.compare(spirv.OpFOrdGreaterThan, a, w.float(9.2)), w.float(9.2), a)
-	t := w.rounded(w.fma(y, w.float(2.88539008), w.float(magic))) // n = 2 y / log 2, rounded
+	a := w.extended(spirv.FAbs, x)
+	a = w.choose(w.compare(spirv.OpFOrdGreaterThan, a, w.float(9.2)), w.float(9.2), a)
+	y := w.f(spirv.OpFAdd, a, a)
+	t := w.rounded(w.fma(y, w.float(1.44269504), w.float(magic))) // n = y / log 2, rounded
 	n := w.u(spirv.OpShiftLeft, w.bits(t), 23)                    // in the place of an exponent: the bits of 1.5·2²³ leave at the top
 	t = w.rounded(w.f(spirv.OpFSub, t, w.float(magic)))
-	r := w.fma(t, w.float(-0.693147182), w.f(spirv.OpFAdd, y, y))
-	e := w.asFloat(w.emit(spirv.OpIAdd, w.m.Uint(), w.bits(w.expRest(r)), n))
-	q := w.f(spirv.OpFSub, w.float(1), w.f(spirv.OpFDiv, w.float(2), w.f(spirv.OpFAdd, e, w.float(1))))
-	// NaN is not beyond, and stays; the sign is that of x, of zeros too
-	result := w.choose(w.compare(spirv.OpFOrdGreaterEqual, a, w.float(0.625)), q, p)
+	p := w.expRest(w.fma(t, w.float(-0.693147182), y))
+	scale := w.asFloat(w.emit(spirv.OpIAdd, w.m.Uint(), n, w.bits(w.float(1))))
+	e := w.fma(p, scale, w.f(spirv.OpFSub, scale, w.float(1)))
+	// NaN stays; the sign is that of x, of zeros too
+	result := w.f(spirv.OpFDiv, e, w.f(spirv.OpFAdd, e, w.float(2)))
 	return w.asFloat(w.emit(spirv.OpBitwiseOr, w.m.Uint(), w.bits(result), w.u(spirv.OpBitwiseAnd, w.bits(x), 0x80000000)))
 }
