@@ -20,19 +20,22 @@ import (
 //
 // It starts with a kernel for each node and joins two whenever the result is still one loop nest and no third kernel would
 // have to run between them; what it declines it says. Four rounds, in order of worth: optimizers into gradients, products that read the
-// same weights, element-wise work into the product it reads, and the rest among itself; where a kernel costs more to start than small work takes, a fifth, of losses and of biases.
+// same weights, element-wise work into the product it reads, and the rest among itself; where a kernel costs more to start than small work takes, a fifth, of losses, biases and noise.
 func fuse(p *tensor.Program, t *Target) []Remark {
 	var remarks []Remark
 	for _, l := range listsOf(p) {
 		f := newFusion(p, l)
 		f.learn()
 		f.stack()
-		f.epilogues()
+		f.epilogues(t.Join > 0)
 		f.rows()
 		if t.Wide {
 			f.losses()
 		}
-		f.sums(t.Join)
+		if t.Join > 0 {
+			f.sums(t.Join)
+			f.noise()
+		}
 		f.name(l)
 		remarks = append(remarks, f.remarks...)
 	}
@@ -213,13 +216,13 @@ func (f *fusion) stack() {
 
 func isProduct(n *tensor.Node) bool { return n.Op == tensor.Linear && n.Role != ir.Outer }
 
-// epilogues joins element-wise work into the product whose result it reads.
-func (f *fusion) epilogues() {
+// epilogues joins element-wise work into the product whose result it reads; work on noise only where that is drawn ahead.
+func (f *fusion) epilogues(noise bool) {
 	for _, n := range f.list.nodes {
 		if n.Op != tensor.Map || !n.Type.Batch || len(n.Type.Shape) == 0 {
 			continue
 		}
-		if slices.ContainsFunc(n.Args, func(a *tensor.Node) bool { return a.Op == tensor.Random }) {
+		if !noise && slices.ContainsFunc(n.Args, func(a *tensor.Node) bool { return a.Op == tensor.Random }) {
 			continue
 		}
 		for _, a := range n.Args {
@@ -289,6 +292,24 @@ func (f *fusion) sums(buffers int) {
 	}
 }
 
+// noise joins what products want drawn, whatever layers it is for.
+func (f *fusion) noise() {
+	var first *group
+	for _, n := range f.list.nodes {
+		if g := f.of[n]; drawn(g) {
+			if first == nil {
+				first = g
+			}
+			f.join(first, g)
+		}
+	}
+}
+
+// drawn tells whether a group is random numbers alone.
+func drawn(g *group) bool {
+	return !slices.ContainsFunc(g.nodes, func(n *tensor.Node) bool { return n.Op != tensor.Random })
+}
+
 // touched is how many buffers the kernel of a group of updates touches besides the settings.
 func touched(g *group) int {
 	var all []*tensor.Node
@@ -339,8 +360,11 @@ func (f *fusion) name(l *list) {
 }
 
 func groupName(g *group) string {
-	if isMetrics(g) {
+	switch {
+	case isMetrics(g):
 		return "metrics"
+	case drawn(g):
+		return "noise"
 	}
 	if u := updates(g); len(u) > 1 {
 		return "learn_sums"

@@ -19,14 +19,16 @@ func (b *builder) row(f *fusion, g *group) error {
 	vars := map[*tensor.Node]string{}
 	var body []kernel.Stmt
 	stages := b.stages(f, g)
-	if b.target.Wide && len(stages) == 1 && pointwise(stages[0]) {
-		for _, p := range b.unitLoops(f, g, stages[0], vars) {
-			loops := []kernel.Loop{{Var: "nb", Extent: b.blocks, Mark: kernel.Parallel}}
-			for _, l := range p.loops {
-				l.Mark = kernel.Parallel
-				loops = append(loops, l)
+	if b.target.Wide && (len(stages) == 1 && pointwise(stages[0]) || drawn(g)) {
+		for _, s := range stages {
+			for _, p := range b.unitLoops(f, g, s, vars) {
+				loops := []kernel.Loop{{Var: "nb", Extent: b.blocks, Mark: kernel.Parallel}}
+				for _, l := range p.loops {
+					l.Mark = kernel.Parallel
+					loops = append(loops, l)
+				}
+				k.Body = append(k.Body, nest(loops, b.overVectors(p.body))...)
 			}
-			k.Body = append(k.Body, nest(loops, b.overVectors(p.body))...)
 		}
 		b.finish(g, k)
 		return nil
