@@ -439,7 +439,10 @@ func TestALostDevice(t *testing.T) {
 	require.Equal(t, lost, m.Run(context.Background(), "step"))
 	require.Equal(t, lost, m.Write(1, make([]float32, 4)))
 	require.Equal(t, lost, m.Wait())
-	_, err := m.Profile("step")
+	_, _, err := m.Reserve(1, nil)
+	require.Equal(t, lost, err)
+	require.Equal(t, lost, m.Fetch(0, []int{0}, nil))
+	_, err = m.Profile("step")
 	require.Equal(t, lost, err)
 }
 
