@@ -76,10 +76,13 @@ func (s *source) inMatrix(unit string, depth int) (x inMatrix, declined string) 
 	if slices.ContainsFunc(s.guards, func(g kernel.Where) bool { return uses(g.Num, unit) }) {
 		return x, "a bound parts its units"
 	}
+	if uses(s.operand, unit) {
+		return x, "its units read inputs of their own"
+	}
 	best := -1
 	for i, l := range s.reduce {
 		beside := coefficient(s.weight, l.Var) == 1 || coefficient(s.weight, unit) == 1
-		if beside && coefficient(s.weight, l.Var) > 0 && !s.bounds(l.Var) && l.Extent >= depth && (best < 0 || l.Extent > s.reduce[best].Extent) {
+		if beside && coefficient(s.weight, l.Var) > 0 && coefficient(s.operand, l.Var) > 0 && !s.bounds(l.Var) && l.Extent >= depth && (best < 0 || l.Extent > s.reduce[best].Extent) {
 			best = i
 		}
 	}

@@ -1,12 +1,14 @@
 package compiler_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"bnetc/compiler"
+	"bnetc/internal/golden"
 	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
@@ -54,6 +56,30 @@ func productsOf(c *compiler.Compilation) (all []kernel.MatrixProduct) {
 		all = append(all, c.Plan.Products(k)...)
 	}
 	return all
+}
+
+// An archive of testdata/matrices holds a program, and of its kernels those that multiply matrices, with what makes copies of weights for them.
+func TestGoldenMatrices(t *testing.T) {
+	for _, file := range golden.Files(t, "../testdata/matrices/*.txtar") {
+		t.Run(golden.Name(file), func(t *testing.T) {
+			c, err := programs.Program{Name: golden.Name(file), Text: golden.Source(t, file)}.Compile(withMatrices())
+			require.NoError(t, err)
+			text := ""
+			for _, k := range strings.SplitAfter(c.Plan.String(), "\n\n") {
+				if strings.Contains(k, "matrix ") || strings.HasPrefix(k, "kernel pack_") && strings.Contains(k, ".f16") {
+					text += k
+				}
+			}
+			golden.Check(t, file, "kernels", text)
+			remarks := ""
+			for _, r := range c.Remarks {
+				if strings.Contains(r.Text, "matrices") {
+					remarks += r.Subject + ": " + r.Text + "\n"
+				}
+			}
+			golden.Check(t, file, "remarks", remarks)
+		})
+	}
 }
 
 // A layer's products are matrices in either role and behind either word of connection, where units and terms fill them, and not where they do not.

@@ -54,6 +54,51 @@ func TestMatrixModulesAreValid(t *testing.T) {
 	}
 }
 
+// Of a program in 16 bits, the modules of the kernels that multiply matrices: for lavapipe's subgroups, encoded without a device.
+func TestGoldenMatrixModules(t *testing.T) {
+	for _, file := range golden.Files(t, "../../testdata/matrices/*.txtar") {
+		t.Run(golden.Name(file), func(t *testing.T) {
+			limits, target := withMatrices, compiler.Software
+			limits.Unroll, target.Matrices, target.Plain = 1, withMatrices.Matrices, false
+			target.Registers, target.Columns = 22, 2 // small tiles: short texts
+			c, err := programs.Program{Name: golden.Name(file), Text: golden.Source(t, file)}.Compile(target)
+			require.NoError(t, err)
+			golden.Check(t, file, "spvasm", texts(t, c.Plan, limits, func(name string) bool { return len(c.Plan.Products(c.Plan.Kernels[c.Plan.Kernel(name)])) > 0 }))
+		})
+	}
+}
+
+// Kernels of the examples with matrices are valid modules, for subgroups and matrices as lavapipe has them and as GPUs do.
+func TestExamplesInMatrices(t *testing.T) {
+	gpu := Limits{Unroll: 4, Subgroup: 32, Local: 1024, Shared: 49152, Matrices: []kernel.MatrixProduct{{Rows: 16, Columns: 16, Depth: 16, Of: kernel.F16}, {Rows: 16, Columns: 8, Depth: 8, Of: kernel.BF16}}}
+	for _, d := range []struct {
+		limits Limits
+		target compiler.Target
+	}{{withMatrices, compiler.Software}, {gpu, compiler.NVIDIA}} {
+		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet f16", "cifar_lc_bp.bnet bf16", "cifar_conv_bp.bnet f16"} {
+			words := strings.Fields(program)
+			limits, target := d.limits, d.target
+			if target.Vector == 8 {
+				words[1] = "f16"
+			}
+			t.Run(target.Name+"/"+words[0], func(t *testing.T) {
+				target.Matrices, target.Plain = limits.Matrices, false
+				plan := planOf(t, words[0], 72, target, "train.precision="+words[1])
+				shaders, err := encode(plan, place(plan), limits)
+				require.NoError(t, err)
+				shaders = slices.DeleteFunc(shaders, func(s *Shader) bool { return !s.Whole })
+				require.NotEmpty(t, shaders)
+				for i, s := range shaders {
+					if !testing.Short() || i%5 == 0 {
+						needTools(t, s)
+						valid(t, s)
+					}
+				}
+			})
+		}
+	}
+}
+
 // What a device multiplies in matrices is what the reference executor adds up.
 func TestMatrices(t *testing.T) {
 	needMatrices(t, withMatrices.Matrices[0])
@@ -80,6 +125,20 @@ func TestMatrices(t *testing.T) {
 	require.NoError(t, m.Run(context.Background(), "step"))
 	require.NoError(t, vk.Run(context.Background(), "step"))
 	require.InDeltaSlice(t, read(m, "back"), read(vk, "back"), 2e-3)
+
+	// The same from a bundle.
+	dir := t.TempDir()
+	require.NoError(t, (&Backend{}).Save(context.Background(), plan, dir))
+	again, _, err := (&Backend{Validate: true}).Open(context.Background(), dir)
+	require.NoError(t, err)
+	for i, b := range plan.Buffers {
+		if b.Kind == kernel.Weight {
+			require.NoError(t, again.Write(i, read(vk, b.Name)))
+		}
+	}
+	require.NoError(t, again.Run(context.Background(), "step"))
+	require.Equal(t, read(vk, "back"), read(again, "back"))
+	require.NoError(t, again.Close())
 }
 
 // Programs in 16 bits agree with the reference executor where their sums are matrices, too.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bnetc/compiler"
+	"bnetc/ir/kernel"
 )
 
 // A dice makes choices from bytes; where they end, it chooses the first.
@@ -76,5 +77,10 @@ func (d *dice) program() Program {
 }
 
 func (d *dice) target() compiler.Target {
-	return compiler.Target{Name: "fuzz", Vector: 1 << d.below(5), Registers: pick(d, 16, 32), Cache: pick(d, int64(4<<20), 0, 1000), L2: pick(d, int64(0), 1<<10, 16<<10), Workers: 1 + d.below(3), BatchLocal: d.below(2) == 0}
+	t := compiler.Target{Name: "fuzz", Vector: 1 << d.below(5), Registers: pick(d, 16, 32), Cache: pick(d, int64(4<<20), 0, 1000), L2: pick(d, int64(0), 1<<10, 16<<10), Workers: 1 + d.below(3), BatchLocal: d.below(2) == 0}
+	if d.below(3) == 0 { // many workers, and matrices: of float32, which rounds nothing
+		t.Wide, t.Fours, t.Strided, t.BatchLocal, t.L2 = true, d.below(2) == 0, d.below(2) == 0, false, 0
+		t.Matrices = []kernel.MatrixProduct{{Rows: pick(d, 8, 16, 2), Columns: pick(d, 8, 4, 2), Depth: pick(d, 8, 16, 4, 2)}}
+	}
+	return t
 }
