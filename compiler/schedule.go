@@ -37,10 +37,10 @@ func (p *product) choose() schedule {
 	if len(p.walk.loops) == 0 {
 		return s
 	}
-	last := p.walk.loops[p.walk.tile]
+	last, parted := p.walk.loops[p.walk.tile], false
 	for _, source := range p.sources {
 		if slices.ContainsFunc(append(slices.Clone(p.walk.guards), source.guards...), func(x kernel.Where) bool { return uses(x.Num, last.Var) }) {
-			s.units = 1 // a bound that depends on the tile would break the register tile apart
+			s.units, parted = 1, true // a bound that depends on the tile would break the register tile apart
 		}
 	}
 	s.units = min(s.units, last.Extent)
@@ -49,7 +49,7 @@ func (p *product) choose() schedule {
 			s.units--
 		}
 	}
-	if len(weights) == 1 && len(p.walk.guards) == 0 && p.sameSource() {
+	if len(weights) == 1 && len(p.walk.guards) == 0 && !parted && p.sameSource() {
 		p.chooseSlabs(&s)
 	}
 	return s

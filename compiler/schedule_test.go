@@ -45,6 +45,20 @@ func TestSlabs(t *testing.T) {
 	}
 }
 
+// A bound that depends on the units leaves a sum whole, however small the cache: of one channel, the units are places along the border.
+func TestSlabsAtTheBorder(t *testing.T) {
+	p := programs.Program{Name: "n", Text: "network n {\n  input image 1x1x39\n  layer l1 = field 3x2 stride 2x1 pad 1 -> 1, untied, relu\n  output y = all -> 12, identity\n}\n" +
+		"learn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 20 }\n"}
+	target := compiler.Target{Name: "small", Vector: 16, Registers: 32, Cache: 1000, L2: 16 << 10, Workers: 3, BatchLocal: true}
+	cut, err := p.Compile(target)
+	require.NoError(t, err)
+	target.L2 = 0
+	whole, err := p.Compile(target)
+	require.NoError(t, err)
+	trial := newTrial(cut.Tensor, programs.Settings(cut.Source, 1), 1)
+	sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, cut), 1e-9, "at the border")
+}
+
 // Workers that share the batch begin at different register tiles, and ask, while one is computed, for the weights of the next, a line at a time where a line
 // divides the sum, in the order in which they lie; a worker alone, whose weights nobody else reads or writes, does not.
 func TestFetchNextTile(t *testing.T) {
