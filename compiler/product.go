@@ -36,10 +36,14 @@ func (b *builder) product(f *fusion, g *group) error {
 			p.products = append(p.products, n)
 		}
 	}
+	relation := flat
+	if p.broadcasts() {
+		relation = func(r *ir.Relation) *ir.Relation { return r } // what is the same at all locations is found by its channel
+	}
 	first := p.products[0]
-	p.walk = newWalk(flat(first.Rel), first.Role)
+	p.walk = newWalk(relation(first.Rel), first.Role)
 	for _, n := range p.products {
-		p.sources = append(p.sources, newSource(p.walk, flat(n.Rel), n.Role))
+		p.sources = append(p.sources, newSource(p.walk, relation(n.Rel), n.Role))
 	}
 	p.schedule = p.choose()
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: p.byBatch}
@@ -62,6 +66,19 @@ func (b *builder) product(f *fusion, g *group) error {
 	}
 	b.finish(g, k)
 	return nil
+}
+
+// broadcasts tells whether the epilogue reads parameters of some dimensions of its units only, as the bias of channels is.
+func (p *product) broadcasts() bool {
+	for _, n := range p.group.nodes {
+		if n.Op == tensor.Map && slices.ContainsFunc(n.Args, func(a *tensor.Node) bool {
+			u := units(a.Type.Shape)
+			return u > 1 && u < units(n.Type.Shape)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // A product is a kernel of products being built.

@@ -9,6 +9,7 @@ import (
 	"bnetc/backend/cpu"
 	"bnetc/compiler"
 	"bnetc/internal/programs"
+	"bnetc/ir/tensor"
 )
 
 // A worker with a small cache goes through sums slab by slab, in every role, whether workers share the batch or the units, and computes the same.
@@ -42,6 +43,20 @@ func TestSlabs(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// A field that covers all of its input and shares its weights by tiles has the weights of a dense layer, and an inverse with a bias for each channel.
+func TestBiasOfChannels(t *testing.T) {
+	p := programs.Program{Name: "n", Text: "network n {\n  input image 2x4x1\n  layer l1 = field 2x2 stride 3x3 pad 1 -> 9, untied, tanh\n  layer l2 = field 1x2 stride 3x1 valid -> 2, share tile 3x1, sigmoid\n  output y = all -> 15, identity\n}\n" +
+		"learn tp { forward sgd(lr = 0.01)\n  inverse sgd(lr = 0.01)\n}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 19 }\n"}
+	for _, target := range targets {
+		c, err := p.Compile(target)
+		require.NoError(t, err)
+		program, err := tensor.Parse(c.Stages[1].Text) // differentiated
+		require.NoError(t, err)
+		drawn := newTrial(program, programs.Settings(c.Source, 1), 1)
+		sameParams(t, drawn.onKernels(t, c), drawn.onTensors(t, program), 1e-10, target.Name)
 	}
 }
 
