@@ -303,12 +303,12 @@ func (t *gradientTile) add(e *element, block, row kernel.Index) []kernel.Stmt {
 	return body
 }
 
-// ahead asks memory for the weights and states of the next tile along the columns, where they do not stay in the worker's cache anyway: a share of the
-// rows with each block of the batch.
+// ahead asks memory for the weights and states of the next tile along the columns, a share of the rows with each block of the batch: where they do not stay
+// in a cache anyway, and where other workers have read the weights, whose copies must be gone before one is stored.
 func (t *gradientTile) ahead(blocks int) []kernel.Stmt {
 	params := append([]*tensor.Node{t.update.Args[0]}, t.update.Args[2:]...)
 	small := 4*int64(units(params[0].Type.Shape)*len(params)) <= t.target.Cache
-	if t.target.L2 == 0 || small || t.panels == 0 || t.vector < 0 || t.rows == 1 {
+	if t.target.L2 == 0 || small && t.target.Workers < 2 || t.panels == 0 || t.vector < 0 || t.rows == 1 {
 		return nil
 	}
 	rows := (t.rows + blocks - 1) / blocks
@@ -318,7 +318,7 @@ func (t *gradientTile) ahead(blocks int) []kernel.Stmt {
 			for i := range t.vectors {
 				x := substitute(t.within(t.weight), t.loops[t.tile].Var+".in", plus(at(r), v("nb"), rows))
 				x = substitute(substitute(x, "v", at(t.vectors+i)), "lane", at(0))
-				body = append(body, &kernel.Prefetch{Buffer: t.buffers[n.Name], Index: []kernel.Index{x}})
+				body = append(body, &kernel.Prefetch{Buffer: t.buffers[n.Name], Index: []kernel.Index{x}, Own: small && n == params[0]})
 			}
 		}
 	}

@@ -543,7 +543,7 @@ func replaceVar(body []kernel.Stmt, name string, by kernel.Index) []kernel.Stmt 
 		case *kernel.Store:
 			out = append(out, &kernel.Store{Buffer: s.Buffer, Index: index(s.Index), How: s.How, Value: val(s.Value)})
 		case *kernel.Prefetch:
-			out = append(out, &kernel.Prefetch{Buffer: s.Buffer, Index: index(s.Index)})
+			out = append(out, &kernel.Prefetch{Buffer: s.Buffer, Index: index(s.Index), Own: s.Own})
 		case *kernel.Draw:
 			c := *s
 			c.Row, c.Block = substitute(s.Row, name, by), substitute(s.Block, name, by)

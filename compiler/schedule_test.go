@@ -75,7 +75,7 @@ func TestSlabsAtTheBorder(t *testing.T) {
 }
 
 // Workers that share the batch begin at different register tiles, and ask, while one is computed, for the weights of the next, a line at a time where a line
-// divides the sum, in the order in which they lie; a worker alone, whose weights nobody else reads or writes, does not.
+// divides the sum, in the order in which they lie; and an update asks for the weights of its next tile as their owner. A worker alone, whose weights nobody else reads or writes, does not.
 func TestFetchNextTile(t *testing.T) {
 	p := programs.Program{Name: "n", Text: "network n {\n  input 80\n  layer l1 = all -> 40, tanh\n  layer l2 = all -> 22, tanh\n  output y = all -> 10, softmax\n}\n" +
 		"learn bp { forward adam(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 64 }\n"}
@@ -86,10 +86,13 @@ func TestFetchNextTile(t *testing.T) {
 	require.Contains(t, text, "prefetch l1.W[800*c.tile+16*c.in+160*step+800]")
 	require.Contains(t, text, "prefetch l2.W[440*c.tile+10*c.in+110*step+440]")
 	require.Contains(t, text, "staggered c.tile in 4")
+	require.Contains(t, text, "own l1.W[960*o.tile+240*nb+32*i.tile+32]")
+	require.Contains(t, text, "prefetch l1.W.m[960*o.tile+240*nb+32*i.tile+32]")
 	target.Workers = 1
 	alone, err := p.Compile(target)
 	require.NoError(t, err)
 	require.NotContains(t, alone.Plan.String(), "prefetch")
+	require.NotContains(t, alone.Plan.String(), "own")
 	require.NotContains(t, alone.Plan.String(), "staggered")
 	trial := newTrial(shared.Tensor, programs.Settings(shared.Source, 1), 1)
 	sameParams(t, trial.onKernels(t, shared), trial.onKernels(t, alone), 1e-9, "asking for the next tile")

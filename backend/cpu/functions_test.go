@@ -22,7 +22,7 @@ var accuracy = []struct {
 	{ir.OpExp, math.Exp, 2},
 	{ir.OpLog, math.Log, 2},
 	{ir.OpTanh, math.Tanh, 2.5},
-	{ir.OpSqrt, math.Sqrt, 0.5},
+	{ir.OpSqrt, math.Sqrt, 1},
 }
 
 // ulps gives the distance of got from want in units of float32's last place at want.

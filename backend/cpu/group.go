@@ -110,7 +110,11 @@ func (g *group) statement(i int, s kernel.Stmt, in instance, v *valuer) {
 	case *kernel.Prefetch:
 		if p := pointer(g.element(s.Buffer, s.Index, in)); !g.fetched[p] {
 			g.fetched[p] = true
-			g.line("__builtin_prefetch(%s, 0, 2);", p)
+			write := 0
+			if s.Own {
+				write = 1
+			}
+			g.line("__builtin_prefetch(%s, %d, 2);", p, write)
 		}
 	}
 }

@@ -164,6 +164,7 @@ type Draw struct {
 type Prefetch struct {
 	Buffer int
 	Index  []Index
+	Own    bool // it will be stored to, and may lie in other workers' caches, which give it up
 }
 
 func (*Loop) stmt()     {}

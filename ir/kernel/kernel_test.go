@@ -362,7 +362,7 @@ func randomPlan(r *rand.Rand) *Plan {
 	var body func(depth int) []Stmt
 	body = func(depth int) (out []Stmt) {
 		for range r.IntN(4 - depth) {
-			switch r.IntN(6) {
+			switch r.IntN(7) {
 			case 0:
 				out = append(out, &Loop{name(), r.IntN(9) - 1, Mark(r.IntN(len(markWords))), body(depth + 1)})
 			case 1:
@@ -373,6 +373,8 @@ func randomPlan(r *rand.Rand) *Plan {
 				out = append(out, &Assign{name(), How(r.IntN(3)), value()})
 			case 4:
 				out = append(out, &Store{r.IntN(len(names)), indices(), How(r.IntN(3)), value()})
+			case 5:
+				out = append(out, &Prefetch{r.IntN(len(names)), indices(), r.IntN(2) == 0})
 			default:
 				out = append(out, &Draw{[4]string{name(), name(), name(), name()}, r.Uint32(), index(), index()})
 			}

@@ -362,8 +362,8 @@ func (p *planParser) stmt(l *lineParser) (Stmt, error) {
 		s := &Store{Buffer: l.bufferNumber(), Index: l.indices('[', ']'), How: l.how()}
 		s.Value = l.value()
 		return s, l.end()
-	case "prefetch":
-		s := &Prefetch{Buffer: l.bufferNumber(), Index: l.indices('[', ']')}
+	case "prefetch", "own":
+		s := &Prefetch{Buffer: l.bufferNumber(), Index: l.indices('[', ']'), Own: word == "own"}
 		return s, l.end()
 	case "draw":
 		s := &Draw{}

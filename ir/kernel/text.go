@@ -85,7 +85,7 @@ var (
 	markWords = []string{Serial: "serial", Parallel: "parallel", Vector: "vector", Unrolled: "unrolled", Staggered: "staggered", Matrix: "matrix"}
 	howWords  = []string{Set: "=", Sum: "+=", Largest: "max="}
 	// reserved are words that cannot stand for a name without quotes: what begins a statement, and constants.
-	reserved = append([]string{"where", "seek", "let", "store", "draw", "prefetch", "inf", "nan"}, markWords...)
+	reserved = append([]string{"where", "seek", "let", "store", "draw", "prefetch", "own", "inf", "nan"}, markWords...)
 )
 
 func word[T ~uint8](words []string, v T) string {
@@ -266,7 +266,11 @@ func (w *planWriter) stmt(s Stmt) {
 	case *Store:
 		w.line("store %s%s %s %s", w.buffer(s.Buffer), indicesText(s.Index), s.How, w.value(s.Value))
 	case *Prefetch:
-		w.line("prefetch %s%s", w.buffer(s.Buffer), indicesText(s.Index))
+		word := "prefetch"
+		if s.Own {
+			word = "own"
+		}
+		w.line("%s %s%s", word, w.buffer(s.Buffer), indicesText(s.Index))
 	case *Draw:
 		w.line("draw%s = stream %#x row %s block %s", words(s.Vars[:], " "), s.Stream, s.Row, s.Block)
 	default:

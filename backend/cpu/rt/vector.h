@@ -79,8 +79,15 @@ INLINE vWf vW_fma(vWf a, vWf b, vWf c) { return a * b + c; }
 INLINE vWf vW_sqrt(vWf a) { return __builtin_ia32_sqrtps(a); }
 #elif WIDTH == 8 && defined(__AVX__) && !defined(__clang__)
 INLINE vWf vW_sqrt(vWf a) { return __builtin_ia32_sqrtps256(a); }
-#elif WIDTH == 16 && defined(__AVX512F__) && !defined(__clang__)
-INLINE vWf vW_sqrt(vWf a) { return __builtin_ia32_sqrtps512_mask(a, a, -1, 4); }
+#elif WIDTH == 16 && defined(__AVX512DQ__) && !defined(__clang__)
+/* Within 1 ulp: an estimate y of 1 / sqrt(a), and one of Newton's steps from a y. The processor's own root keeps its divider busy for 12 cycles, beside
+   the quotient that Adam takes of it. Zeros and infinity are their own roots. */
+INLINE vWf vW_sqrt(vWf a)
+{
+    vWf y = __builtin_ia32_rsqrt14ps512_mask(a, a, -1), s = a * y;
+    vWf root = vW_fma(0.5f * s, vW_fma(-s, y, vW_splat(1.0f)), s);
+    return __builtin_ia32_blendmps_512_mask(root, a, __builtin_ia32_fpclassps512_mask(a, 0x0e, -1));
+}
 #elif WIDTH == 4 && defined(__aarch64__)
 INLINE vWf vW_sqrt(vWf a) { return (vWf)vsqrtq_f32((float32x4_t)a); }
 #elif WIDTH > 4 && !defined(__clang__)
