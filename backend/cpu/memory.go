@@ -17,8 +17,9 @@ type memory struct {
 }
 
 const (
-	alignment = 64      // floats: four cache lines, so that no two buffers share one
-	hugePage  = 2 << 20 // bytes
+	alignment = 64            // floats: four cache lines, so that no two buffers share one
+	stagger   = 7 * alignment // floats between buffers: a weight and its states, of one size, would else meet in the same sets of a cache
+	hugePage  = 2 << 20       // bytes
 )
 
 // place gives where every buffer begins, in floats, and how many floats there are in all.
@@ -32,7 +33,7 @@ func place(plan *kernel.Plan) (offsets []int, total int) {
 		case kernel.Local: // on the stack of the worker
 		default:
 			offsets[i] = total
-			total += (b.Floats() + alignment - 1) / alignment * alignment
+			total += (b.Floats()+alignment-1)/alignment*alignment + stagger
 		}
 	}
 	for i, b := range plan.Buffers {
