@@ -21,8 +21,8 @@ func TestPrograms(t *testing.T) {
 		t.Skip("takes minutes")
 	}
 	targets := []compiler.Target{
-		{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, Workers: 2, BatchLocal: true},
-		{Name: "avx512", Vector: 16, Registers: 32, Cache: 4 << 20, Workers: 2, BatchLocal: true},
+		{Name: "avx2", Vector: 8, Registers: 16, Cache: 4 << 20, L2: 8 << 10, Workers: 2, BatchLocal: true}, // so small that sums go slab by slab
+		{Name: "avx512", Vector: 16, Registers: 32, Cache: 2 << 20, L2: 1 << 20, Workers: 2, BatchLocal: true},
 		{Name: "by units", Vector: 8, Registers: 16, Cache: 0, Workers: 2, BatchLocal: false},
 	}
 	table := programs.All()
