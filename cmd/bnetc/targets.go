@@ -68,8 +68,14 @@ func cpuDevice(at place) (device, error) {
 
 func cpuDevices() (string, any) {
 	f := cpu.Detect()
-	return fmt.Sprintf("%s\n%s: vectors of %d floats, %d registers; %d processors; caches %d KiB, %d KiB, %d KiB; memory %s",
-		f.Model, f.ISA, f.VectorWidth, f.Registers, f.Cores, f.L1>>10, f.L2>>10, f.L3>>10, compiler.BytesText(int64(cpu.Memory()))), f
+	var caches []string // those that are known
+	for _, bytes := range []int{f.L1, f.L2, f.L3} {
+		if bytes > 0 {
+			caches = append(caches, fmt.Sprintf("%d KiB", bytes>>10))
+		}
+	}
+	return fmt.Sprintf("%s\n%s: vectors of %d floats, %d registers; %d processors; caches %s; memory %s",
+		f.Model, f.ISA, f.VectorWidth, f.Registers, f.Cores, strings.Join(caches, ", "), compiler.BytesText(int64(cpu.Memory()))), f
 }
 
 // onlyDevice refuses a --device that is not the one a target has.
