@@ -37,6 +37,7 @@ type printer struct {
 	names   []string // of the kernels
 	uses    [][]int  // the buffers of each kernel, ascending: its parameters
 	locals  [][]int  // those on the stack
+	twins   []int    // the kernel whose function serves each one: an earlier one that is the same with other buffers, or itself
 	stored  []map[int]bool
 	used    map[helper]bool
 }
@@ -79,8 +80,26 @@ func newPrinter(plan *kernel.Plan) *printer {
 		sort.Ints(locals)
 		p.uses, p.locals = append(p.uses, uses), append(p.locals, locals)
 		p.stored = append(p.stored, writes)
+		p.findTwin(len(p.uses) - 1)
 	}
 	return p
+}
+
+// findTwin looks for a kernel before i whose function serves it, and has it called with i's buffers in the order of its own.
+func (p *printer) findTwin(i int) {
+	p.twins = append(p.twins, i)
+	for j := range i {
+		if p.twins[j] != j {
+			continue
+		}
+		if of, ok := p.plan.Twin(p.plan.Kernels[j], p.plan.Kernels[i]); ok {
+			p.twins[i], p.uses[i] = j, nil
+			for _, b := range p.uses[j] {
+				p.uses[i] = append(p.uses[i], of[b])
+			}
+			return
+		}
+	}
 }
 
 // settings gives the buffer of kind Setting.
@@ -95,8 +114,18 @@ func (p *printer) settings() int {
 
 func (p *printer) kernels() string {
 	var out strings.Builder
+	printed := 0
 	for i, k := range p.plan.Kernels {
-		fmt.Fprintf(&out, "\n#if PART(%d)\n", i)
+		if twin := p.twins[i]; twin != i {
+			var with []string
+			for _, u := range p.uses[i] {
+				with = append(with, p.buffers[u])
+			}
+			fmt.Fprintf(&out, "\n/* %s is k_%s(%s): %s */\n", p.names[i], p.names[twin], strings.Join(with, ", "), comment(k.From))
+			continue
+		}
+		fmt.Fprintf(&out, "\n#if PART(%d)\n", printed)
+		printed++
 		if k.From != "" {
 			fmt.Fprintf(&out, "/* %s */\n", comment(k.From))
 		}
@@ -176,8 +205,10 @@ func (p *printer) helpers() string {
 #define EXPORT __attribute__((visibility("default")))
 
 `)
-	for i := range p.plan.Kernels {
-		b.WriteString(p.signature(i) + ";\n")
+	for i, twin := range p.twins {
+		if twin == i {
+			b.WriteString(p.signature(i) + ";\n")
+		}
 	}
 	return b.String()
 }
@@ -245,7 +276,7 @@ func (p *printer) lists() string {
 				}
 				fmt.Fprintf(&b, "    /* level %d */\n", step.Level)
 			}
-			fmt.Fprintf(&b, "    STEP(%d, k_%s(tid, nt", s, p.names[step.Kernel])
+			fmt.Fprintf(&b, "    STEP(%d, k_%s(tid, nt", s, p.names[p.twins[step.Kernel]])
 			for _, u := range p.uses[step.Kernel] {
 				if p.plan.Buffers[u].Type != kernel.F32 {
 					b.WriteString(", (uint16_t *)")

@@ -5,14 +5,17 @@ import (
 	"unsafe"
 
 	vk "github.com/vulkan-go/vulkan"
+
+	"bnetc/backend/vulkan/spirv"
 )
 
 // kernels are those of a plan, ready to be dispatched: pipeline and descriptor set of each.
 type kernels struct {
-	layouts map[string]kernelLayout // by the kinds of their bindings
-	pool    vk.DescriptorPool
-	views   []vk.BufferView
-	list    []compiled
+	layouts   map[string]kernelLayout // by the kinds of their bindings
+	pipelines map[string]vk.Pipeline  // by those, and their code: layers of one shape have kernels that differ in what is bound alone
+	pool      vk.DescriptorPool
+	views     []vk.BufferView
+	list      []compiled
 }
 
 type kernelLayout struct {
@@ -30,7 +33,7 @@ type compiled struct {
 
 // prepare compiles shaders and binds the plan's memory to them. What was compiled before is found in the driver's cache, which is kept on disk.
 func (l *logical) prepare(shaders []*Shader, where layout, memory []*piece) (*kernels, error) {
-	p := &kernels{layouts: map[string]kernelLayout{}}
+	p := &kernels{layouts: map[string]kernelLayout{}, pipelines: map[string]vk.Pipeline{}}
 	cache := l.openCache()
 	defer vk.DestroyPipelineCache(l.device, cache.handle, nil)
 	err := p.reserve(l, shaders)
@@ -104,23 +107,15 @@ func (p *kernels) bind(l *logical, set vk.DescriptorSet, binding int, b Binding,
 	return nil
 }
 
-// build compiles one shader. Its pipeline is among the others, and so released, even where a later step fails.
+// build compiles one shader, unless one of the same code was, and reserves its descriptors.
 func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled, error) {
-	layout, err := p.layout(l, s.Bindings)
+	layout, kinds, err := p.layout(l, s.Bindings)
 	if err != nil {
 		return compiled{}, err
 	}
-	info := vk.ShaderModuleCreateInfo{SType: vk.StructureTypeShaderModuleCreateInfo, CodeSize: uint(4 * len(s.Words)), PCode: s.Words}
-	defer info.Free()
-	var module vk.ShaderModule
-	if err := failed(vk.CreateShaderModule(l.device, &info, nil, &module), "loading kernel "+s.Name); err != nil {
-		return compiled{}, err
-	}
-	defer vk.DestroyShaderModule(l.device, module, nil)
 	made := compiled{layout: layout.pipeline, groups: s.Groups, bindings: s.Bindings}
-	var result vk.Result
-	if made.pipeline, result = l.pipeline(l.device, cache, module, s.Whole, layout.pipeline); result != vk.Success {
-		return compiled{}, failed(result, "compiling kernel "+s.Name)
+	if made.pipeline, err = p.compile(l, s, kinds, layout, cache); err != nil {
+		return compiled{}, err
 	}
 	p.list = append(p.list, made)
 	set := vk.DescriptorSetAllocateInfo{SType: vk.StructureTypeDescriptorSetAllocateInfo, DescriptorPool: p.pool, DescriptorSetCount: 1,
@@ -133,36 +128,56 @@ func (p *kernels) build(l *logical, s *Shader, cache vk.PipelineCache) (compiled
 	return *at, err
 }
 
-// layout gives the layout of a kernel with these bindings in set 0.
-func (p *kernels) layout(l *logical, list []Binding) (kernelLayout, error) {
+// compile gives the pipeline of a shader, which is released with the others.
+func (p *kernels) compile(l *logical, s *Shader, kinds string, layout kernelLayout, cache vk.PipelineCache) (vk.Pipeline, error) {
+	words := spirv.Unnamed(s.Words)
+	code := fmt.Sprint(kinds, s.Whole) + string(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 4*len(words)))
+	if made, ok := p.pipelines[code]; ok {
+		return made, nil
+	}
+	info := vk.ShaderModuleCreateInfo{SType: vk.StructureTypeShaderModuleCreateInfo, CodeSize: uint(4 * len(s.Words)), PCode: s.Words}
+	defer info.Free()
+	var module vk.ShaderModule
+	if err := failed(vk.CreateShaderModule(l.device, &info, nil, &module), "loading kernel "+s.Name); err != nil {
+		return vk.NullPipeline, err
+	}
+	defer vk.DestroyShaderModule(l.device, module, nil)
+	made, result := l.pipeline(l.device, cache, module, s.Whole, layout.pipeline)
+	if result != vk.Success {
+		return vk.NullPipeline, failed(result, "compiling kernel "+s.Name)
+	}
+	p.pipelines[code] = made
+	return made, nil
+}
+
+// layout gives the layout of a kernel with these bindings in set 0, and their kinds.
+func (p *kernels) layout(l *logical, list []Binding) (made kernelLayout, kinds string, err error) {
 	n := len(list)
 	bindings := make([]vk.DescriptorSetLayoutBinding, n)
-	kinds := ""
 	for i, b := range list {
 		bindings[i] = vk.DescriptorSetLayoutBinding{Binding: uint32(i), DescriptorType: b.kind(), DescriptorCount: 1,
 			StageFlags: vk.ShaderStageFlags(vk.ShaderStageComputeBit)}
 		kinds += fmt.Sprint(b.kind(), " ")
 	}
 	if made, ok := p.layouts[kinds]; ok {
-		return made, nil
+		return made, kinds, nil
 	}
-	var made kernelLayout
 	info := vk.DescriptorSetLayoutCreateInfo{SType: vk.StructureTypeDescriptorSetLayoutCreateInfo, BindingCount: uint32(n), PBindings: bindings}
 	defer info.Free()
 	if err := failed(vk.CreateDescriptorSetLayout(l.device, &info, nil, &made.set), fmt.Sprintf("describing kernels of %d buffers", n)); err != nil {
-		return made, err
+		return made, kinds, err
 	}
 	p.layouts[kinds] = made
 	of := vk.PipelineLayoutCreateInfo{SType: vk.StructureTypePipelineLayoutCreateInfo, SetLayoutCount: 1, PSetLayouts: []vk.DescriptorSetLayout{made.set}}
 	defer of.Free()
-	err := failed(vk.CreatePipelineLayout(l.device, &of, nil, &made.pipeline), fmt.Sprintf("describing kernels of %d buffers", n))
+	err = failed(vk.CreatePipelineLayout(l.device, &of, nil, &made.pipeline), fmt.Sprintf("describing kernels of %d buffers", n))
 	p.layouts[kinds] = made
-	return made, err
+	return made, kinds, err
 }
 
 func (p *kernels) release(l *logical) {
-	for _, made := range p.list {
-		vk.DestroyPipeline(l.device, made.pipeline, nil)
+	for _, made := range p.pipelines {
+		vk.DestroyPipeline(l.device, made, nil)
 	}
 	for _, made := range p.layouts {
 		vk.DestroyPipelineLayout(l.device, made.pipeline, nil)

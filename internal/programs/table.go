@@ -108,6 +108,12 @@ var fields = []Network{
 	{Name: "five hidden layers", Input: "10", Layers: []string{"all -> 9, σ", "all -> 8, σ", "all -> 20, σ", "all -> 6, σ", "all -> 5, σ"}, Output: "all -> 4, softmax"},
 }
 
+// equals are networks whose layers are alike, so that kernels share their code.
+var equals = []Network{
+	{Name: "equal layers", Input: "8", Layers: slices.Repeat([]string{"all -> 8, σ"}, 4), Output: "all -> 8, softmax"},
+	{Name: "equal fields", Input: "image 4x4x3", Layers: slices.Repeat([]string{"field 3x3 -> 3, untied, σ"}, 3), Output: "all -> 3, softmax"},
+}
+
 // precisions of 16 bits.
 var precisions = []string{"f16", "bf16"}
 
@@ -133,6 +139,7 @@ func All() []Program {
 			out = append(out, dense((i+j)%len(sizes)).With(r, f, sgdWide, batches[(i+2*j)%len(batches)]))
 		}
 		out = append(out, dense(i%len(sizes)).With(r, nonlinearities[0], optimizers[i%len(optimizers)], 7))
+		out = append(out, equals[i%len(equals)].With(r, nonlinearities[i%len(nonlinearities)], optimizers[i%len(optimizers)], batches[i%len(batches)]))
 		out = append(out, dense((i+1)%len(sizes)).In(precisions[i%len(precisions)]).With(r, nonlinearities[0], sgdWide, batches[i%len(batches)]))
 	}
 	for i, n := range fields {
@@ -159,7 +166,7 @@ func Full() []Program {
 	var out []Program
 	for i, n := range Networks() {
 		descent := sgd
-		if i >= len(fields) {
+		if i >= len(fields)+len(equals) {
 			descent = sgdWide
 		}
 		for _, r := range Rules() {
@@ -186,7 +193,7 @@ func Full() []Program {
 
 // Networks are the table's networks: fully connected of every size, and of every connectivity.
 func Networks() []Network {
-	out := slices.Clone(fields)
+	out := slices.Concat(fields, equals)
 	for k := range sizes {
 		out = append(out, dense(k))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -149,3 +150,19 @@ func floatText(bits uint32) string {
 	}
 	return strconv.FormatFloat(float64(x), 'g', -1, 32)
 }
+
+// Unnamed is the words of a module without the names that it gives its values (OpName), which are all that it says to people.
+func Unnamed(words []uint32) []uint32 {
+	out := slices.Clone(words[:min(header, len(words))])
+	for rest := words[len(out):]; len(rest) > 0; {
+		n := max(1, min(int(rest[0]>>16), len(rest)))
+		if Op(rest[0]&0xffff) != OpName {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return out
+}
+
+// header is the words before a module's first instruction.
+const header = 5
