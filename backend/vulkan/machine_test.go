@@ -61,6 +61,45 @@ list step
 `, "N", fmt.Sprint(n)))
 }
 
+// Kernels that differ in their buffers and names alone have one pipeline; what differs in its code has another.
+func TestAlikeKernelsShareAPipeline(t *testing.T) {
+	text := `plan alike batch 1
+
+buffer x input [9]
+buffer y weight [9]
+buffer z weight [9]
+buffer u weight [9]
+
+kernel first(x -> y)
+  parallel i in 9
+    let twice = 2*x[i]
+    store y[i] = twice
+
+kernel second(y -> z)
+  parallel j in 9
+    let double = 2*y[j]
+    store z[j] = double
+
+kernel third(z -> u)
+  parallel i in 9
+    let thrice = 3*z[i]
+    store u[i] = thrice
+
+list step
+  0: first
+  1: second
+  2: third
+`
+	m := build(t, planFrom(t, text))
+	require.Len(t, m.kernels.list, 3)
+	require.Len(t, m.kernels.pipelines, 2)
+	require.NoError(t, m.Write(0, []float32{0, 1, 2, 3, 4, 5, 6, 7, 8}))
+	require.NoError(t, m.Run(context.Background(), "step"))
+	u := make([]float32, 9)
+	require.NoError(t, m.Read(3, u))
+	require.Equal(t, []float32{0, 12, 24, 36, 48, 60, 72, 84, 96}, u)
+}
+
 // Writes and runs that the host does not wait for happen in order: more of them than there are flights, and of any size.
 func TestWritesAndRunsKeepTheirOrder(t *testing.T) {
 	m := build(t, adding(t, 3))
