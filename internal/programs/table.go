@@ -139,7 +139,7 @@ func All() []Program {
 			out = append(out, dense((i+j)%len(sizes)).With(r, f, sgdWide, batches[(i+2*j)%len(batches)]))
 		}
 		out = append(out, dense(i%len(sizes)).With(r, nonlinearities[0], optimizers[i%len(optimizers)], 7))
-		out = append(out, equals[i%len(equals)].With(r, nonlinearities[i%len(nonlinearities)], optimizers[i%len(optimizers)], batches[i%len(batches)]))
+		out = append(out, equals[i%len(equals)].With(r, nonlinearities[i%len(nonlinearities)], sgd, batches[i%len(batches)]))
 		out = append(out, dense((i+1)%len(sizes)).In(precisions[i%len(precisions)]).With(r, nonlinearities[0], sgdWide, batches[i%len(batches)]))
 	}
 	for i, n := range fields {
