@@ -305,7 +305,7 @@ func (t *gradientTile) add(e *element, block, row kernel.Index) []kernel.Stmt {
 
 // ahead asks memory for the weights and states of the next tile along the columns, a share of the rows with each block of the batch: where they do not stay
 // in a cache anyway, and where other workers have read the weights, whose copies must be gone before one is stored (from a core that shares no cache with
-// this one each takes 8 ns, a third of the first layer's update).
+// this one each takes 8 ns, and the first layer's update of MNIST-FC 160 µs instead of 93).
 func (t *gradientTile) ahead(blocks int) []kernel.Stmt {
 	params := append([]*tensor.Node{t.update.Args[0]}, t.update.Args[2:]...)
 	small := 4*int64(units(params[0].Type.Shape)*len(params)) <= t.target.Cache

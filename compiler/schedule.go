@@ -119,8 +119,8 @@ func coefficient(x kernel.Index, name string) int {
 	return 0
 }
 
-// leastSlab is how long a slab must be for storing and loading its sums to cost little: an eighth of the arithmetic between. (Of down 64 KiB apart columns a
-// cache of 1 MiB holds 16: CIFAR-LC's delta of l3, 14.6 ms whole, takes 7.8 in such slabs.)
+// leastSlab is how long a slab must be for storing and loading its sums to cost little: an eighth of the arithmetic between. (A cache of 1 MiB holds 16
+// lines that lie 64 KiB apart: CIFAR-LC's delta of l3, 14.6 ms whole, takes 7.8 in slabs of as many.)
 const leastSlab = 16
 
 // sameSource tells whether all products of a kernel walk the same weights alike.

@@ -84,7 +84,7 @@ func (b *Backend) Open(ctx context.Context, dir string) (backend.Machine, *kerne
 	}
 	if made.path == "" {
 		isa := made.manifest.ISA
-		made, err = compileFor(ctx, made.source, Detect().ISA, len(plan.Kernels))
+		made, err = compileFor(ctx, made.source, Detect().ISA)
 		var missing *backend.Missing
 		if errors.As(err, &missing) {
 			return nil, nil, &backend.Missing{

@@ -86,9 +86,8 @@ func versionOf(path string, args []string) (string, error) {
 	return "", fmt.Errorf("it is neither gcc nor clang, but %q", first)
 }
 
-// compile gives the path of a library made from a C file, from the cache if it was compiled before. kernels is how many parts
-// the file can be compiled in.
-func (c *compiler) compile(ctx context.Context, source, isa string, kernels int) (path, hash string, err error) {
+// compile gives the path of a library made from a C file, from the cache if it was compiled before.
+func (c *compiler) compile(ctx context.Context, source, isa string) (path, hash string, err error) {
 	flags := slices.Concat(optimize, flagsFor(isa))
 	if !strings.Contains(c.version, "clang") {
 		flags = append(flags, gccSkips...)
@@ -113,7 +112,7 @@ func (c *compiler) compile(ctx context.Context, source, isa string, kernels int)
 		return "", "", fmt.Errorf("writing the C file: %w", err)
 	}
 	library := filepath.Join(work, "plan.so")
-	if err := c.build(ctx, file, library, flags, kernels); err != nil {
+	if err := c.build(ctx, file, library, flags, strings.Count(source, partBegins)); err != nil {
 		return "", "", err
 	}
 	// Whoever compiles the same at the same time makes the same library: the last name given stays.
@@ -126,12 +125,12 @@ func (c *compiler) compile(ctx context.Context, source, isa string, kernels int)
 	return path, hash, nil
 }
 
-// kernelsPerUnit is from how many kernels on a second compiler pays for starting it.
-const kernelsPerUnit = 6
+// functionsPerUnit is from how many functions of kernels on a second compiler pays for starting it.
+const functionsPerUnit = 6
 
-// build compiles a file in as many parts as there are processors, side by side, and links them.
-func (c *compiler) build(ctx context.Context, file, library string, flags []string, kernels int) error {
-	units := max(1, min(runtime.NumCPU(), 8, kernels/kernelsPerUnit))
+// build compiles a file of so many functions in as many units as there are processors, side by side, and links them.
+func (c *compiler) build(ctx context.Context, file, library string, flags []string, functions int) error {
+	units := max(1, min(runtime.NumCPU(), 8, functions/functionsPerUnit))
 	if units == 1 {
 		return c.run(ctx, slices.Concat(flags, []string{"-shared", "-o", library, file})...)
 	}

@@ -70,7 +70,7 @@ func (b *Backend) compile(ctx context.Context, plan *kernel.Plan) (form, error) 
 	if made, ok := index.find(c, f.ISA); ok {
 		return made, nil
 	}
-	made, err := compileFor(ctx, Print(plan, f), f.ISA, len(plan.Kernels))
+	made, err := compileFor(ctx, Print(plan, f), f.ISA)
 	if err == nil {
 		index.keep(made.manifest.Hash)
 	}
@@ -78,12 +78,12 @@ func (b *Backend) compile(ctx context.Context, plan *kernel.Plan) (form, error) 
 }
 
 // compileFor gives a C file compiled for an instruction set.
-func compileFor(ctx context.Context, source, isa string, kernels int) (form, error) {
+func compileFor(ctx context.Context, source, isa string) (form, error) {
 	c, err := findCompiler()
 	if err != nil {
 		return form{}, err
 	}
-	path, hash, err := c.compile(ctx, source, isa, kernels)
+	path, hash, err := c.compile(ctx, source, isa)
 	if err != nil {
 		return form{}, err
 	}
@@ -105,7 +105,7 @@ func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Mac
 		return m, nil
 	}
 	if fromCache(made.path) && os.Remove(made.path) == nil {
-		if m.form, err = compileFor(ctx, made.source, made.manifest.ISA, len(plan.Kernels)); err == nil {
+		if m.form, err = compileFor(ctx, made.source, made.manifest.ISA); err == nil {
 			if m.code, err = load(m.form.path, m.threads, m.memory.pointers()); err == nil {
 				return m, nil
 			}

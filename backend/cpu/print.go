@@ -92,7 +92,7 @@ func (p *printer) findTwin(i int) {
 		if p.twins[j] != j {
 			continue
 		}
-		if of, ok := p.plan.Twin(p.plan.Kernels[j], p.plan.Kernels[i]); ok {
+		if of, ok := twin(p.plan, p.plan.Kernels[j], p.plan.Kernels[i]); ok {
 			p.twins[i], p.uses[i] = j, nil
 			for _, b := range p.uses[j] {
 				p.uses[i] = append(p.uses[i], of[b])
@@ -124,7 +124,7 @@ func (p *printer) kernels() string {
 			fmt.Fprintf(&out, "\n/* %s is k_%s(%s): %s */\n", p.names[i], p.names[twin], strings.Join(with, ", "), comment(k.From))
 			continue
 		}
-		fmt.Fprintf(&out, "\n#if PART(%d)\n", printed)
+		fmt.Fprintf(&out, "\n%s%d)\n", partBegins, printed)
 		printed++
 		if k.From != "" {
 			fmt.Fprintf(&out, "/* %s */\n", comment(k.From))
@@ -134,6 +134,9 @@ func (p *printer) kernels() string {
 	}
 	return out.String()
 }
+
+// partBegins is what stands before the function of a kernel, and nowhere else: each can be compiled by itself.
+const partBegins = "#if PART("
 
 // signature gives a kernel's head, without a semicolon.
 func (p *printer) signature(i int) string {

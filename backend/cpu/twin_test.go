@@ -1,10 +1,13 @@
-package kernel
+package cpu
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"bnetc/ir/kernel"
 )
 
 // twoLayers are two kernels of layers of one shape: other buffers, other names of variables.
@@ -41,13 +44,14 @@ kernel h2(l2.W, h1, settings -> h2) by batch
 `
 
 func TestTwin(t *testing.T) {
-	p := parse(t, twoLayers)
-	assert.NoError(t, p.Verify())
+	p, err := kernel.Parse(twoLayers)
+	require.NoError(t, err)
+	require.NoError(t, p.Verify())
 	of := func(name string) int { return p.Buffer(name) }
-	buffers, ok := p.Twin(p.Kernels[0], p.Kernels[1])
+	buffers, ok := twin(p, p.Kernels[0], p.Kernels[1])
 	assert.True(t, ok)
 	assert.Equal(t, map[int]int{of("settings"): of("settings"), of("l1.W"): of("l2.W"), of("x"): of("h1"), of("h1"): of("h2")}, buffers)
-	_, ok = p.Twin(p.Kernels[1], p.Kernels[0])
+	_, ok = twin(p, p.Kernels[1], p.Kernels[0])
 	assert.True(t, ok)
 }
 
@@ -73,9 +77,20 @@ func TestNoTwin(t *testing.T) {
 			i := strings.Index(text, "kernel h2(")
 			head, rest, _ := strings.Cut(text[i:], ")") // the parameters are read from the body
 			text = text[:i] + head[:strings.Index(head, "(")] + rest
-			p := parse(t, text)
-			_, ok := p.Twin(p.Kernels[0], p.Kernels[1])
+			p, err := kernel.Parse(text)
+			require.NoError(t, err)
+			_, ok := twin(p, p.Kernels[0], p.Kernels[1])
 			assert.False(t, ok)
 		})
 	}
+}
+
+// Noise is drawn from streams, each kernel's its own.
+func TestDrawsAreNoTwins(t *testing.T) {
+	text := strings.NewReplacer("let s1 = 0", "draw s1 e1 e2 e3 = stream 0x1 row lane block c", "let s7 = 0", "draw s7 e1 e2 e3 = stream 0x2 row lane block o").Replace(twoLayers)
+	text = strings.NewReplacer("vector lane", "serial lane", "s1 += ", "let z = ", "s7 += ", "let z = ").Replace(text)
+	p, err := kernel.Parse(text)
+	require.NoError(t, err)
+	_, ok := twin(p, p.Kernels[0], p.Kernels[1])
+	assert.False(t, ok)
 }
