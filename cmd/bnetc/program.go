@@ -152,10 +152,27 @@ func isDir(path string) bool {
 func readable(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: no such file or folder", path)
+		return fmt.Errorf("%s: no such file or folder%s", path, meant(path))
 	}
 	if err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// meant asks whether a path that is not there was to be one beside it whose name, but for a program's ending, is like its own.
+func meant(path string) string {
+	dir, word := filepath.Split(path)
+	entries, _ := os.ReadDir(filepath.Clean(dir)) // of a folder that is not there either nothing is said
+	var names []string
+	whole := map[string]string{}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".bnet")
+		names, whole[name] = append(names, name), e.Name()
+	}
+	near := diag.Nearest(strings.TrimSuffix(word, ".bnet"), names)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", dir+whole[near])
 }
