@@ -75,7 +75,7 @@ func parseCIFAR(path string, raw []byte) ([]byte, []int32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	pixels := make([]byte, n*3*cifarPlane)
+	pixels := inLargePages(make([]byte, n*3*cifarPlane))
 	for i := range n {
 		planes, picture := raw[i*cifarRecord+1:][:3*cifarPlane], pixels[i*3*cifarPlane:][:3*cifarPlane]
 		red, green, blue := planes[:cifarPlane], planes[cifarPlane:2*cifarPlane], planes[2*cifarPlane:]

@@ -75,7 +75,7 @@ func parseIDX(path string, r io.Reader, most int64, dims int) (idxArray, error) 
 		}
 		total = low
 	}
-	a.data = make([]byte, total)
+	a.data = inLargePages(make([]byte, total))
 	n, err = io.ReadFull(r, a.data)
 	if err != nil {
 		return idxArray{}, fault(int64(len(head)+n), fmt.Sprintf("%d bytes in all, as the header says (%s)", uint64(len(head))+total, times(a.dims)), ending(err))
