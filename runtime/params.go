@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 
 	"bnetc/backend"
 	"bnetc/ir"
@@ -60,8 +59,8 @@ func (t *fileTensor) elements() int {
 }
 
 // Parameters pass between machines and files through one slice, tensor by tensor: what a run holds beside its machine is as large as the largest, not
-// as all of them.
-var passages = sync.Pool{New: func() any { return new([]float32) }}
+// as all of them. The slice waits here for its next use, out of the collector's reach: while that has not come by, a new one would lie beside the old.
+var passage = make(chan []float32, 1)
 
 // borrow lends memory for any one buffer or tensor of a plan, until it is given back.
 func borrow(p *kernel.Plan) (room []float32, giveBack func()) {
@@ -72,11 +71,20 @@ func borrow(p *kernel.Plan) (room []float32, giveBack func()) {
 			n = max(n, p.Buffers[i].Elements()/init.Shape[len(init.Shape)-1]*init.Columns)
 		}
 	}
-	s := passages.Get().(*[]float32)
-	if cap(*s) < n {
-		*s = make([]float32, n)
+	select {
+	case room = <-passage:
+	default:
 	}
-	return (*s)[:n], func() { passages.Put(s) }
+	if cap(room) < n {
+		room = make([]float32, n)
+	}
+	room = room[:n]
+	return room, func() {
+		select {
+		case passage <- room:
+		default: // another waits already
+		}
+	}
 }
 
 // read collects a tensor from a machine, in room.

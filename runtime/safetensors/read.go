@@ -32,6 +32,7 @@ type Reader struct {
 	path    string
 	entries []entry // of the tensors not yet read
 	data    int64   // the byte of the file where data begin
+	piece   []byte  // of data as they lie in the file
 }
 
 // Open reads a file's header, and finds there what Read finds wrong with one. The caller closes the Reader.
@@ -61,7 +62,7 @@ func (r *Reader) Close() error { return r.close() }
 func (r *Reader) Next(into []float32) ([]float32, error) {
 	e := r.entries[0]
 	r.entries = r.entries[1:]
-	data, got, err := readData(r.from, e, into)
+	data, got, err := r.readData(e, into)
 	if err != nil {
 		return nil, &Error{File: r.path, Byte: r.data + int64(e.begin) + int64(got), Tensor: e.name, Expected: "data", Found: ending(err)}
 	}
@@ -159,7 +160,7 @@ func open(path string, r io.Reader, size int64) (*Reader, error) {
 }
 
 // readData reads a tensor's data, in pieces; where that fails, it says how many bytes it got.
-func readData(r io.Reader, e entry, into []float32) (data []float32, got int, err error) {
+func (r *Reader) readData(e entry, into []float32) (data []float32, got int, err error) {
 	kind := dtypes[e.dtype]
 	n := int(e.end-e.begin) / kind.width
 	data = into
@@ -167,10 +168,12 @@ func readData(r io.Reader, e entry, into []float32) (data []float32, got int, er
 		data = make([]float32, n)
 	}
 	data = data[:n]
-	piece := make([]byte, min(1<<16, n)*kind.width)
+	if need := min(1<<16, n) * kind.width; len(r.piece) < need {
+		r.piece = make([]byte, need)
+	}
 	for at := 0; at < n; {
-		part := piece[:min(len(piece), (n-at)*kind.width)]
-		if got, err := io.ReadFull(r, part); err != nil {
+		part := r.piece[:min(len(r.piece)/kind.width, n-at)*kind.width]
+		if got, err := io.ReadFull(r.from, part); err != nil {
 			return nil, at*kind.width + got, err
 		}
 		for k := 0; k < len(part); k += kind.width {
