@@ -15,6 +15,7 @@ type view uint8
 const (
 	ones   view = iota // a storage buffer of elements
 	fours              // a storage buffer of vectors of four
+	longs              // a storage buffer of pairs of 64 bits, two elements each
 	texels             // a storage texel buffer of four elements a texel
 )
 
@@ -57,8 +58,11 @@ func (w *lowering) variable(r resource) spirv.ID {
 	if r.halves {
 		of, stride = w.m.Ushort(), 2
 	}
-	if r.view == fours {
+	switch r.view {
+	case fours:
 		of, stride = w.m.Vector(of, 4), 4*stride
+	case longs:
+		of, stride = w.m.Vector(w.m.Ulong(), 2), 4*stride
 	}
 	v := w.m.Storage(name, n, of, stride, reach.Written)
 	others := w.storage(r.reach)
@@ -82,7 +86,7 @@ func (w *lowering) aliased(v spirv.ID, others []spirv.ID) {
 
 // storage are the storage buffers that a reach is seen as.
 func (w *lowering) storage(reach int) (list []spirv.ID) {
-	for _, r := range []resource{{reach, ones, false}, {reach, fours, false}, {reach, ones, true}, {reach, fours, true}} {
+	for _, r := range []resource{{reach, ones, false}, {reach, fours, false}, {reach, longs, false}, {reach, ones, true}, {reach, fours, true}} {
 		if v, ok := w.variables[r]; ok {
 			list = append(list, v)
 		}
@@ -116,6 +120,7 @@ func (w *lowering) quadOf(buffer int, at affine) (q quad, first affine, place in
 
 // expect notes the elements that statements will load, for all instances, so that neighbours are loaded as one vector.
 func (w *lowering) expect(body []kernel.Stmt, instances []instance) {
+	clear(w.fans)
 	for _, s := range body {
 		v := kernel.ValueOf(s)
 		if v == nil {
@@ -126,12 +131,95 @@ func (w *lowering) expect(body []kernel.Stmt, instances []instance) {
 				continue
 			}
 			for _, in := range instances {
-				if q, _, place, ok := w.quadOf(o.Buffer, w.flat(o.Buffer, o.Index, in)); ok {
+				if q, first, place, ok := w.quadOf(o.Buffer, w.flat(o.Buffer, o.Index, in)); ok {
 					w.loads[q] |= 1 << place
+					w.fans.add(o.Buffer, first)
 				}
 			}
 		}
 	}
+}
+
+// fans are the quads that are wanted close by: of each buffer and sum of terms, by the constants that they differ in.
+type fans map[string]*fan
+
+type fan struct {
+	constants []int       // in order
+	runs      map[int]run // by the constant of each quad in them; nil until they are asked for
+}
+
+// A run is quads at equal distances.
+type run struct{ from, stride, count int }
+
+func (f fans) add(buffer int, first affine) {
+	key := fmt.Sprint(buffer, first.terms)
+	if f[key] == nil {
+		f[key] = &fan{}
+	}
+	c := f[key]
+	if at, found := slices.BinarySearch(c.constants, first.constant); !found {
+		c.constants, c.runs = slices.Insert(c.constants, at, first.constant), nil
+	}
+}
+
+// run gives the run that a quad belongs to, of at most so many.
+func (f fans) run(buffer int, first affine, most int) run {
+	c := f[fmt.Sprint(buffer, first.terms)]
+	if c == nil {
+		return run{first.constant, 0, 1}
+	}
+	if c.runs == nil {
+		c.runs = runsOf(c.constants, most)
+	}
+	return c.runs[first.constant]
+}
+
+// runsOf parts constants into runs of at most so many: with the stride that makes the fewest.
+func runsOf(constants []int, most int) map[int]run {
+	var best map[int]run
+	fewest := len(constants) + 1
+	for _, c := range constants {
+		stride := c - constants[0]
+		runs, count := map[int]run{}, 0
+		for _, from := range constants {
+			if _, ok := runs[from]; ok {
+				continue
+			}
+			r := run{from, stride, 1}
+			for next := from + stride; r.count < most && stride > 0; next += stride {
+				if _, found := slices.BinarySearch(constants, next); !found || runs[next].count > 0 {
+					break
+				}
+				r.count++
+			}
+			for i := range r.count {
+				runs[from+i*stride] = r
+			}
+			count++
+		}
+		if count < fewest {
+			best, fewest = runs, count
+		}
+	}
+	return best
+}
+
+// fan gives a quad that all lanes want: each fetches another one, and hands its to the others. It gives the lane that has this one, and what that fetched; not ok
+// where the lanes do not all want the same, or are not all there, or nothing else is wanted alike.
+func (w *lowering) fan(buffer int, first affine) (fetched affine, lane int, ok bool) {
+	if !w.limits.Fans || w.local != w.limits.Subgroup || w.vector == nil || w.vector.Extent != w.local || w.forked > 0 ||
+		slices.ContainsFunc(first.terms, func(t term) bool { return w.varies[t.id] }) {
+		return affine{}, 0, false
+	}
+	r := w.fans.run(buffer, first, w.local)
+	if r.count == 1 {
+		return affine{}, 0, false
+	}
+	id := w.lane
+	if r.count < w.local { // the lanes that are left over fetch one that there is
+		id = w.choose(w.emit(spirv.OpULessThan, w.m.Bool(), w.lane, w.uint(r.count)), w.lane, w.uint(r.count-1))
+	}
+	return affine{r.from, append(slices.Clone(first.terms), term{id, r.stride})}.sorted(w), (first.constant - r.from) / r.stride, true
 }
 
 // loadAhead loads what statements read of buffers that the kernel does not write, for all instances, before any of it is used: loads that wait for each other
@@ -192,10 +280,17 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 	q, first, place, ok := w.quadOf(buffer, at)
 	fetches := w.limits.Texels >= (w.plan.Buffers[buffer].Elements()+3)/4 && w.version[buffer] == 0 // what the invocation has stored, it sees through the same view
 	if ok && (fetches || w.loads[q]&^(1<<place) != 0) {
-		four := w.loadFour(buffer, first, least, version, fetches)
-		return w.widen(typ, w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID {
-			return b.Extract(w.loaded(w.halves(buffer)), four, place)
-		}))
+		of := w.loaded(w.halves(buffer))
+		part := func(four spirv.ID) spirv.ID {
+			return w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID { return b.Extract(of, four, place) })
+		}
+		if fetched, lane, ok := w.fan(buffer, first); ok && fetches {
+			from, own := w.uint(lane), part(w.loadFour(buffer, fetched, least, version, fetches))
+			one := w.share(fmt.Sprint("handed ", own, lane), least, []spirv.ID{own}, func(b *spirv.Block) spirv.ID { return b.Shuffle(of, own, from) })
+			delete(w.varies, one)
+			return w.widen(typ, one)
+		}
+		return w.widen(typ, part(w.loadFour(buffer, first, least, version, fetches)))
 	}
 	if x, ok := only(w.windows[buffer], at); ok {
 		at.constant += x.at - x.from
@@ -286,6 +381,10 @@ func (w *lowering) store(buffer int, at affine, value spirv.ID) {
 			x := w.windows[buffer][0]
 			first.constant += x.at - x.from
 			id, b := w.index(first.over(4)), w.top().block
+			if w.limits.Longs && !w.halves(buffer) {
+				w.storeLongs(b, x.reach, id, p.values)
+				return
+			}
 			values := b.Do(spirv.OpCompositeCombine, w.m.Vector(w.loaded(w.halves(buffer)), 4), p.values[:]...)
 			four, pointer := w.four(b, buffer, x.reach, id)
 			if w.halves(buffer) {
@@ -309,6 +408,15 @@ func (w *lowering) store(buffer int, at affine, value spirv.ID) {
 		return
 	}
 	w.within(buffer, w.index(at), nil, func(pointer spirv.ID) { one(w.top().block, pointer) })
+}
+
+// storeLongs writes a quad of floats as two numbers of 64 bits.
+func (w *lowering) storeLongs(b *spirv.Block, reach int, at spirv.ID, values [4]spirv.ID) {
+	long, two := w.m.Ulong(), w.m.Vector(w.m.Float(), 2)
+	low := b.Do(spirv.OpBitcast, long, b.Do(spirv.OpCompositeCombine, two, values[:2]...))
+	high := b.Do(spirv.OpBitcast, long, b.Do(spirv.OpCompositeCombine, two, values[2:]...))
+	pair := w.m.Vector(long, 2)
+	b.Store(b.At(spirv.StorageBuffer, pair, w.variable(resource{reach, longs, false}), w.uint(0), at), b.Do(spirv.OpCompositeCombine, pair, low, high))
 }
 
 // only is the window of an element, where it is known before the shader runs.

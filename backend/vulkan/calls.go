@@ -266,6 +266,7 @@ func (l loader) calls(of vk.Instance) (calls, error) {
 type newerFacts struct {
 	subgroup     int  // invocations of a subgroup
 	addsSubgroup bool // compute shaders can add over a subgroup
+	shuffles     bool // and hand values round in it
 	allocation   int64
 	driver       string
 }
@@ -277,8 +278,9 @@ func (c *calls) newerFacts(d vk.PhysicalDevice, version uint32) newerFacts {
 		known = 1
 	}
 	C.facts_of(c.properties2, unsafe.Pointer(d), known, &f)
-	const compute, arithmetic = 0x20, 0x4
+	const compute, arithmetic, shuffle = 0x20, 0x4, 0x10
 	out := newerFacts{subgroup: int(f.subgroup), addsSubgroup: f.stages&compute != 0 && f.operations&arithmetic != 0, allocation: int64(f.allocation)}
+	out.shuffles = out.addsSubgroup && f.operations&shuffle != 0
 	if known == 1 {
 		out.driver = C.GoString(&f.driver[0]) + " " + C.GoString(&f.info[0])
 	}

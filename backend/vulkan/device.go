@@ -141,6 +141,7 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		d.Limits.Turns = 65000 // llvmpipe leaves all loops of an invocation for good after 65535 turns of them
 		if p.DriverVersion < loadsScalars {
 			d.Limits.Texels = int(l.MaxTexelBufferElements)
+			d.Limits.Fans, d.Limits.Longs = newer.shuffles, has64(h)
 		}
 	}
 	var own []bool
@@ -154,8 +155,18 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 }
 
 // loadsScalars is the version from which on llvmpipe loads from a storage buffer once where all lanes want the same, and else with the processor's gather. Before, it
-// loads lane by lane, testing each address, and only from texel buffers all lanes at once (docs/performance.md; measured with 22.3 and 26.2).
+// loads lane by lane, testing each address, and only from texel buffers all lanes at once, whatever they want; and stores lane by lane (docs/performance.md; measured
+// with 22.3 and 26.2).
 var loadsScalars = vk.MakeVersion(26, 0, 0)
+
+// has64 tells whether shaders of a device have numbers of 64 bits.
+func has64(h vk.PhysicalDevice) bool {
+	var f vk.PhysicalDeviceFeatures
+	vk.GetPhysicalDeviceFeatures(h, &f)
+	f.Deref()
+	defer f.Free()
+	return f.ShaderInt64 == vk.True
+}
 
 // chooseFamily takes queues that compute and do nothing else if there are such, else any that compute.
 func (d *Device) chooseFamily(families []family) bool {
@@ -221,6 +232,9 @@ func (i *connection) start(d *Device, needed features) (*logical, error) {
 		next, extensions, free := needed.want()
 		defer free()
 		info.PNext, info.EnabledExtensionCount, info.PpEnabledExtensionNames = next, uint32(len(extensions)), extensions
+	}
+	if d.Limits.Longs {
+		info.PEnabledFeatures = []vk.PhysicalDeviceFeatures{{ShaderInt64: vk.True}}
 	}
 	var device vk.Device
 	if err := failed(vk.CreateDevice(d.physical, &info, nil, &device), "opening "+d.String()); err != nil {

@@ -33,7 +33,7 @@ var devices = []struct {
 	limits Limits
 	target compiler.Target
 }{
-	{Limits{Unroll: 4, Subgroup: 8, Texels: 1 << 27, Turns: 65000, Local: 1024}, compiler.Software},
+	{Limits{Unroll: 4, Subgroup: 8, Texels: 1 << 27, Fans: true, Longs: true, Turns: 65000, Local: 1024}, compiler.Software},
 	{Limits{Unroll: 4, Subgroup: 32, Local: 1024}, compiler.NVIDIA},
 	{least, compiler.Subgroup32},
 	{least, compiler.Subgroup64},

@@ -23,14 +23,16 @@ type lowering struct {
 	local   int
 	lane    spirv.ID
 	levels  []*level
-	depth   map[spirv.ID]int // the level at which a value is known
-	stored  map[int]bool     // buffers that the kernel stores to
-	version map[int]int      // of a stored buffer: counts what may have changed it
-	shared  spirv.ID         // workgroup memory, where lanes are added up there
-	locals  map[int]spirv.ID // other workgroup memory: local buffers
-	vector  *kernel.Loop     // the vector loop around
-	sheet   *sheet           // the matrix loops around
-	whole   bool             // some loops are matrices: a workgroup is a subgroup
+	depth   map[spirv.ID]int  // the level at which a value is known
+	stored  map[int]bool      // buffers that the kernel stores to
+	version map[int]int       // of a stored buffer: counts what may have changed it
+	shared  spirv.ID          // workgroup memory, where lanes are added up there
+	locals  map[int]spirv.ID  // other workgroup memory: local buffers
+	vector  *kernel.Loop      // the vector loop around
+	varies  map[spirv.ID]bool // values that may be another one in another lane
+	forked  int               // conditions around that may be
+	sheet   *sheet            // the matrix loops around
+	whole   bool              // some loops are matrices: a workgroup is a subgroup
 	hazards hazards
 
 	reaches   []Binding             // of memory, before it is known through which views they are seen
@@ -39,6 +41,7 @@ type lowering struct {
 	bindings  []Binding             // of those
 	shares    map[int]bool          // reaches through which invocations see each other's stores
 	loads     map[quad]int          // which elements are loaded close by: bits
+	fans      fans                  // which quads
 	stores    map[quad]int          // which are stored by one statement
 	pending   map[quad]*pending
 	unroll    int // turns of an innermost loop that are lowered as one
@@ -90,7 +93,7 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	}
 	w := &lowering{plan: p, kernel: k, limits: l, local: widest(k.Body), locals: map[int]spirv.ID{}, depth: map[spirv.ID]int{}, stored: map[int]bool{}, version: map[int]int{},
 		reaches: reaches, windows: windows, variables: map[resource]spirv.ID{}, shares: map[int]bool{},
-		loads: map[quad]int{}, stores: map[quad]int{}, pending: map[quad]*pending{}}
+		varies: map[spirv.ID]bool{}, loads: map[quad]int{}, fans: fans{}, stores: map[quad]int{}, pending: map[quad]*pending{}}
 	if w.unroll, err = unrolling(k, l); err != nil {
 		return nil, err
 	}
@@ -109,6 +112,7 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	if w.local > 1 {
 		w.lane = w.top().block.Extract(w.m.Uint(), w.load3(spirv.LocalInvocationID), 0)
 		w.m.Name(w.lane, "lane")
+		w.varies[w.lane] = true
 	}
 	groups := w.segments(k.Body)
 	w.top().block.Return()
@@ -550,6 +554,10 @@ func (w *lowering) when(condition spirv.ID, cells []*cell, run func()) {
 	old := make([]spirv.ID, len(cells))
 	for i, c := range cells {
 		old[i] = c.value
+	}
+	if w.varies[condition] {
+		w.forked++
+		defer func() { w.forked-- }()
 	}
 	run()
 	after := w.top().block

@@ -38,6 +38,8 @@ type Limits struct {
 	Local    int   `json:"local"`    // invocations of a workgroup
 	Shared   int   `json:"shared"`   // bytes of workgroup memory: at least 16384
 	Texels   int   `json:"texels"`   // of a texel buffer, where reading through one is faster than through a storage buffer; else 0
+	Fans     bool  `json:"fans"`     // where reading a texel costs the same for one address as for one a lane: a subgroup's lanes fetch what all want by turns, and hand it round
+	Longs    bool  `json:"longs"`    // where storing 64 bits costs what storing 32 does
 	Turns    int   `json:"turns"`    // of loops that one invocation executes, where the driver counts them; else 0
 	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
 	Only32   bool  `json:"only32"`   // no storage buffers of 16-bit elements: no storageBuffer16BitAccess

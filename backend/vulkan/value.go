@@ -28,6 +28,9 @@ func (w *lowering) share(key string, least int, args []spirv.ID, compute func(b 
 	id := compute(l.block)
 	l.memo[key] = id
 	w.depth[id] = depth
+	if slices.ContainsFunc(args, func(a spirv.ID) bool { return w.varies[a] }) {
+		w.varies[id] = true
+	}
 	return id
 }
 
@@ -147,7 +150,9 @@ func (w *lowering) statement(s kernel.Stmt, in instance, later bool) {
 	switch s := s.(type) {
 	case *kernel.Seek:
 		at := w.extended(spirv.NClamp, w.value(s.Value, in), w.float(0), w.float(float64(s.Extent-1)))
-		in.at[s.Var] = position{id: w.emit(spirv.OpConvertFToU, w.m.Uint(), at)}
+		id := w.emit(spirv.OpConvertFToU, w.m.Uint(), at)
+		w.varies[id] = true // for all that is known of it
+		in.at[s.Var] = position{id: id}
 	case *kernel.Let:
 		value := w.value(s.Value, in)
 		if w.sheet != nil {

@@ -51,6 +51,14 @@ func (b *Block) Group(op Op, typ, value ID) ID {
 	return b.named("", op, typ, ref(scope), operand{words: []uint32{0}, text: "Reduce"}, ref(value))
 }
 
+// Shuffle adds what a value is in a lane of the subgroup, which takes part.
+func (b *Block) Shuffle(typ, value, lane ID) ID {
+	b.m.Need(GroupNonUniform)
+	b.m.Need(GroupNonUniformShuffle)
+	scope := b.m.UintConst(scopeSubgroup)
+	return b.named("", OpGroupShuffle, typ, ref(scope), ref(value), ref(lane))
+}
+
 // At adds the address of an element of a type: of a storage buffer's array, or of a workgroup's.
 func (b *Block) At(class Class, of, variable ID, indices ...ID) ID {
 	return b.named("", OpAccessChain, b.m.Pointer(class, of), append([]operand{ref(variable)}, refs(indices)...)...)

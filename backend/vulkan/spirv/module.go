@@ -151,6 +151,12 @@ func (m *Module) Ushort() ID {
 	return m.once("ushort", func() ID { return m.declare("ushort", OpTypeInt, 0, number(16), number(0)) })
 }
 
+// Ulong is the type of unsigned 64-bit integers, which are stored and no more.
+func (m *Module) Ulong() ID {
+	m.Need(Int64)
+	return m.once("ulong", func() ID { return m.declare("ulong", OpTypeInt, 0, number(64), number(0)) })
+}
+
 // Vector is the type of n components.
 func (m *Module) Vector(of ID, n int) ID {
 	name := fmt.Sprintf("v%d%s", n, m.texts[of])

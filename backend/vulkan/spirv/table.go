@@ -84,6 +84,7 @@ const (
 	OpBranch            Op = 249
 	OpBranchConditional Op = 250
 	OpReturn            Op = 253
+	OpGroupShuffle      Op = 345
 	OpGroupFAdd         Op = 350
 	OpGroupFMax         Op = 358
 
@@ -110,7 +111,7 @@ var opNames = map[Op]string{
 	OpShiftRightArith: "OpShiftRightArithmetic", OpShiftLeft: "OpShiftLeftLogical", OpBitwiseOr: "OpBitwiseOr", OpBitwiseXor: "OpBitwiseXor",
 	OpBitwiseAnd: "OpBitwiseAnd", OpControlBarrier: "OpControlBarrier", OpPhi: "OpPhi", OpLoopMerge: "OpLoopMerge",
 	OpSelectionMerge: "OpSelectionMerge", OpLabel: "OpLabel", OpBranch: "OpBranch", OpBranchConditional: "OpBranchConditional",
-	OpReturn: "OpReturn", OpGroupFAdd: "OpGroupNonUniformFAdd", OpGroupFMax: "OpGroupNonUniformFMax",
+	OpReturn: "OpReturn", OpGroupShuffle: "OpGroupNonUniformShuffle", OpGroupFAdd: "OpGroupNonUniformFAdd", OpGroupFMax: "OpGroupNonUniformFMax",
 	OpExtension: "OpExtension", OpConstantComposite: "OpConstantComposite", OpTypeCooperativeMatrix: "OpTypeCooperativeMatrixKHR", OpCooperativeMatrixLoad: "OpCooperativeMatrixLoadKHR",
 	OpCooperativeMatrixStore: "OpCooperativeMatrixStoreKHR", OpCooperativeMatrixMulAdd: "OpCooperativeMatrixMulAddKHR",
 }
@@ -144,10 +145,12 @@ type (
 // The numbers in use.
 var (
 	Shader                    = Capability{enumerant{1, "Shader"}}
+	Int64                     = Capability{enumerant{11, "Int64"}}
 	Float16                   = Capability{enumerant{9, "Float16"}}
 	ImageBuffer               = Capability{enumerant{47, "ImageBuffer"}}
 	GroupNonUniform           = Capability{enumerant{61, "GroupNonUniform"}}
 	GroupNonUniformArithmetic = Capability{enumerant{63, "GroupNonUniformArithmetic"}}
+	GroupNonUniformShuffle    = Capability{enumerant{65, "GroupNonUniformShuffle"}}
 	StorageBuffer16BitAccess  = Capability{enumerant{4433, "StorageBuffer16BitAccess"}}
 	BFloat16Type              = Capability{enumerant{5116, "BFloat16TypeKHR"}}
 	BFloat16CooperativeMatrix = Capability{enumerant{5118, "BFloat16CooperativeMatrixKHR"}}
