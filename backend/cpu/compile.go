@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"bnetc/backend"
 )
@@ -94,17 +95,17 @@ func (c *compiler) compile(ctx context.Context, source, isa string) (path, hash 
 	}
 	sum := sha256.Sum256([]byte(strings.Join(slices.Concat(c.command, []string{c.version, runtime.GOOS, runtime.GOARCH}, flags), "\x00") + "\x00" + source))
 	hash = hex.EncodeToString(sum[:16])
-	dir, err := cacheDir()
+	dir, err := backend.Cache()
 	if err != nil {
 		return "", "", err
 	}
 	path = filepath.Join(dir, hash+".so")
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+	if _, ok := kept(dir, hash); ok {
 		return path, hash, nil
 	}
 	work, err := os.MkdirTemp(dir, "compile-")
 	if err != nil {
-		return "", "", fmt.Errorf("making a folder to compile in: %w; set BNETC_CACHE to a folder that can be written", err)
+		return "", "", &backend.Missing{What: fmt.Sprintf("nothing can be compiled in the cache: %v", err), Remedy: "set BNETC_CACHE to a folder that can be written"}
 	}
 	defer os.RemoveAll(work)
 	file := filepath.Join(work, "plan.c")
@@ -115,6 +116,10 @@ func (c *compiler) compile(ctx context.Context, source, isa string) (path, hash 
 	if err := c.build(ctx, file, library, flags, strings.Count(source, partBegins)); err != nil {
 		return "", "", err
 	}
+	made, err := sumOf(source, library)
+	if err != nil {
+		return "", "", fmt.Errorf("reading the compiled library: %w", err)
+	}
 	// Whoever compiles the same at the same time makes the same library: the last name given stays.
 	if err := os.Rename(file, filepath.Join(dir, hash+".c")); err != nil {
 		return "", "", fmt.Errorf("keeping the C file: %w", err)
@@ -122,7 +127,37 @@ func (c *compiler) compile(ctx context.Context, source, isa string) (path, hash 
 	if err := os.Rename(library, path); err != nil {
 		return "", "", fmt.Errorf("keeping the compiled library: %w", err)
 	}
+	if err := backend.Keep(filepath.Join(dir, hash+".sum"), []byte(made)); err != nil {
+		return "", "", fmt.Errorf("keeping the compiled library's hash: %w", err)
+	}
 	return path, hash, nil
+}
+
+// kept gives the C of a library in the cache, if both are what was kept: a library that has lost its end in a crash of the machine is loaded, but kills whoever
+// calls it.
+func kept(dir, hash string) (source string, ok bool) {
+	text, err := os.ReadFile(filepath.Join(dir, hash+".c"))
+	if err != nil {
+		return "", false
+	}
+	wanted, err := os.ReadFile(filepath.Join(dir, hash+".sum"))
+	if err != nil {
+		return "", false
+	}
+	sum, err := sumOf(string(text), filepath.Join(dir, hash+".so"))
+	return string(text), err == nil && sum == string(wanted)
+}
+
+// sumOf is the hash of a C file's text and the library made of it.
+func sumOf(source, library string) (string, error) {
+	data, err := os.ReadFile(library)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	sum.Write([]byte(source))
+	sum.Write(data)
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // functionsPerUnit is from how many functions of kernels on a second compiler pays for starting it.
@@ -130,7 +165,7 @@ const functionsPerUnit = 6
 
 // build compiles a file of so many functions in as many units as there are processors, side by side, and links them.
 func (c *compiler) build(ctx context.Context, file, library string, flags []string, functions int) error {
-	units := max(1, min(runtime.NumCPU(), 8, functions/functionsPerUnit))
+	units := max(1, min(runtime.GOMAXPROCS(0), 8, functions/functionsPerUnit))
 	if units == 1 {
 		return c.run(ctx, slices.Concat(flags, []string{"-shared", "-o", library, file})...)
 	}
@@ -153,12 +188,14 @@ func (c *compiler) build(ctx context.Context, file, library string, flags []stri
 	return c.run(ctx, append([]string{"-shared", "-pthread", "-o", library}, objects...)...)
 }
 
-// run runs the compiler. What it says of a file that we printed is a mistake of ours, but its end may also be the user's or the
+// run runs the compiler, and ends it with all that it has started. What it says of a file that we printed is a mistake of ours, but its end may also be the user's or the
 // machine's doing, so both come as an error.
 func (c *compiler) run(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.command[0], slices.Concat(c.command[1:], args)...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -172,24 +209,8 @@ func (c *compiler) run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// cacheDir gives the folder of compiled libraries, which BNETC_CACHE overrides, and makes it.
-func cacheDir() (string, error) {
-	dir := os.Getenv("BNETC_CACHE")
-	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			base = os.TempDir()
-		}
-		dir = filepath.Join(base, "bnetc")
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", fmt.Errorf("making the cache of compiled plans: %w; set BNETC_CACHE to a folder that can be written", err)
-	}
-	return dir, nil
-}
-
 // fromCache says whether a library lies in the cache.
 func fromCache(path string) bool {
-	dir, err := cacheDir()
+	dir, err := backend.Cache()
 	return err == nil && filepath.Dir(path) == dir
 }

@@ -43,7 +43,7 @@ var isas = []isa{
 // registers.
 func Detect() Features {
 	c := cpuid.CPU
-	f := Features{Model: c.BrandName, Cores: runtime.NumCPU(), L1: max(c.Cache.L1D, 0), L2: max(c.Cache.L2, 0), L3: max(c.Cache.L3, 0)}
+	f := Features{Model: c.BrandName, Cores: runtime.GOMAXPROCS(0), L1: max(c.Cache.L1D, 0), L2: max(c.Cache.L2, 0), L3: max(c.Cache.L3, 0)}
 	for _, i := range isas {
 		if (i.arch == "" || i.arch == runtime.GOARCH) && c.Supports(i.needs...) {
 			f.ISA, f.VectorWidth, f.Registers = i.name, i.width, i.registers

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"bnetc/backend"
 	"bnetc/ir/kernel"
 )
 
@@ -42,7 +43,7 @@ var ownHash = sync.OnceValue(func() string {
 type index struct{ dir, path string }
 
 func (c *compiler) index(plan *kernel.Plan, f Features) (index, error) {
-	dir, err := cacheDir()
+	dir, err := backend.Cache()
 	if err != nil {
 		return index{}, err
 	}
@@ -51,28 +52,18 @@ func (c *compiler) index(plan *kernel.Plan, f Features) (index, error) {
 	return index{dir, filepath.Join(dir, hex.EncodeToString(sum[:16])+".plan")}, nil
 }
 
-// find gives the compiled form that an entry leads to, if its files are still there.
+// find gives the compiled form that an entry leads to, if its files are still there and whole.
 func (i index) find(c *compiler, isa string) (form, bool) {
 	hash, err := os.ReadFile(i.path)
 	if err != nil || len(hash) != 32 {
 		return form{}, false
 	}
-	library := filepath.Join(i.dir, string(hash)+".so")
-	source, err := os.ReadFile(filepath.Join(i.dir, string(hash)+".c"))
-	if info, statErr := os.Stat(library); err != nil || statErr != nil || info.Size() == 0 {
+	source, ok := kept(i.dir, string(hash))
+	if !ok {
 		return form{}, false
 	}
-	return form{string(source), library, manifest{ISA: isa, Arch: runtime.GOARCH, OS: runtime.GOOS, Compiler: c.version, Hash: string(hash)}}, true
+	return form{source, filepath.Join(i.dir, string(hash)+".so"), manifest{ISA: isa, Arch: runtime.GOARCH, OS: runtime.GOOS, Compiler: c.version, Hash: string(hash)}}, true
 }
 
 // keep writes an entry; without one the next start prints again, so a failure is passed over.
-func (i index) keep(hash string) {
-	tmp, err := os.CreateTemp(i.dir, "plan-")
-	if err != nil {
-		return
-	}
-	_, err = tmp.WriteString(hash)
-	if cerr := tmp.Close(); err != nil || cerr != nil || os.Rename(tmp.Name(), i.path) != nil {
-		os.Remove(tmp.Name())
-	}
-}
+func (i index) keep(hash string) { _ = backend.Keep(i.path, []byte(hash)) }

@@ -5,11 +5,11 @@ package cpu
 #include <dlfcn.h>
 #include <stdlib.h>
 
-typedef void *(*open_fn)(int, float *const *);
+typedef void *(*open_fn)(int, float *const *, int);
 typedef void (*run_fn)(void *, int, double *);
 typedef void (*close_fn)(void *);
 
-static void *call_open(void *f, int threads, float **buffers) { return ((open_fn)f)(threads, buffers); }
+static void *call_open(void *f, int threads, float **buffers, int processors) { return ((open_fn)f)(threads, buffers, processors); }
 static void call_run(void *f, void *pool, int list, double *times) { ((run_fn)f)(pool, list, times); }
 static void call_close(void *f, void *pool) { ((close_fn)f)(pool); }
 */
@@ -17,6 +17,7 @@ import "C"
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
@@ -46,7 +47,7 @@ func load(path string, threads int, buffers []unsafe.Pointer) (*library, error) 
 	}
 	l.table = (**C.float)(C.calloc(C.size_t(len(buffers)+1), C.size_t(unsafe.Sizeof(uintptr(0)))))
 	copy(unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(l.table)), len(buffers)), buffers)
-	l.pool = C.call_open(open, C.int(threads), l.table)
+	l.pool = C.call_open(open, C.int(threads), l.table, C.int(runtime.GOMAXPROCS(0)))
 	if l.pool == nil {
 		C.free(unsafe.Pointer(l.table))
 		C.dlclose(l.handle)

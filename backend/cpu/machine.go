@@ -95,7 +95,7 @@ func compileFor(ctx context.Context, source, isa string) (form, error) {
 func (b *Backend) start(ctx context.Context, plan *kernel.Plan, made form) (*Machine, error) {
 	m := &Machine{plan: plan, threads: b.Threads, form: made}
 	if m.threads <= 0 {
-		m.threads = runtime.NumCPU()
+		m.threads = runtime.GOMAXPROCS(0)
 	}
 	var err error
 	if m.memory, err = allocate(plan); err != nil {

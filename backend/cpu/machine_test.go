@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,7 +189,58 @@ func TestCache(t *testing.T) {
 	require.Len(t, libraries(), 2)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 6, "two index entries, two C files, two libraries, no work left lying about")
+	require.Len(t, entries, 8, "two index entries, two C files, two libraries with their hashes, no work left lying about")
+}
+
+// A library in the cache that lost its end, or whose end is zeros, as after a crash of the machine, is compiled again, not run.
+func TestLibraryThatLostItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("BNETC_CACHE", dir)
+	plan := chain(2, 8)
+	build := func() *Machine {
+		m, err := (&Backend{Threads: 1}).Build(context.Background(), plan)
+		require.NoError(t, err)
+		require.NoError(t, m.Run(context.Background(), "step"))
+		require.NoError(t, m.Close())
+		return m.(*Machine)
+	}
+	path := build().form.path
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, cut := range []int{0, 1000, len(whole) / 2, len(whole) - 1} {
+		for _, end := range [][]byte{nil, make([]byte, len(whole)-cut)} {
+			require.NoError(t, os.Remove(path)) // what is loaded is not written to
+			require.NoError(t, os.WriteFile(path, append(whole[:cut:cut], end...), 0o777))
+			build()
+			again, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Len(t, again, len(whole))
+		}
+	}
+}
+
+// Whoever stops a compilation need not wait for what the compiler has started.
+func TestACompilerIsEndedWithWhatItStarted(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("BNETC_CACHE", dir)
+	begun := filepath.Join(dir, "begun")
+	script := filepath.Join(dir, "cc")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nif [ \"$1\" = --version ]; then echo Free Software Foundation; exit; fi\nsleep 600 &\ntouch "+begun+"\nwait\n"), 0o777))
+	t.Setenv("CC", script)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() {
+		_, err := (&Backend{Threads: 1}).Build(ctx, chain(2, 8))
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { _, err := os.Stat(begun); return err == nil }, time.Minute, 5*time.Millisecond)
+	stop()
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(time.Minute):
+		t.Fatal("what the compiler started was waited for")
+	}
 }
 
 func TestProfile(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	vk "github.com/vulkan-go/vulkan"
+
+	"bnetc/backend"
 )
 
 // A pipelineCache is what the driver made of shaders, of this run and those before, kept in a file of the device and driver.
@@ -22,13 +24,9 @@ const largestCache = 64 << 20
 
 // cacheFile is the file of a kind about a device and its driver. "" where the system gives no place for caches.
 func cacheFile(d *Device, kind string) string {
-	dir := os.Getenv("BNETC_CACHE")
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return ""
-		}
-		dir = filepath.Join(user, "bnetc")
+	dir, err := backend.Cache()
+	if err != nil {
+		return ""
 	}
 	return filepath.Join(dir, "vulkan-"+d.id+kind)
 }
@@ -81,21 +79,5 @@ func (l *logical) saveCache(c *pipelineCache) {
 	}
 	data = data[:size]
 	sum := sha256.Sum256(data)
-	writeWhole(c.path, append(sum[:], data...))
-}
-
-// writeWhole writes a file beside its place and moves it there, so that whoever reads it meanwhile finds the old one or the new one.
-func writeWhole(path string, data []byte) {
-	if os.MkdirAll(filepath.Dir(path), 0o777) != nil {
-		return
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".vulkan-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(data)
-	if f.Close() == nil && err == nil && os.Rename(f.Name(), path) == nil {
-		return
-	}
-	os.Remove(f.Name())
+	_ = backend.Keep(c.path, append(sum[:], data...))
 }

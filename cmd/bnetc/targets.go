@@ -54,7 +54,7 @@ func cpuTarget(at place) compiler.Target {
 	f := cpu.Detect()
 	threads := at.Threads
 	if threads <= 0 {
-		threads = runtime.NumCPU()
+		threads = runtime.GOMAXPROCS(0)
 	}
 	// Weights stay close to a worker while they fit the last cache that it shares with the others.
 	cache := int64(max(f.L2*2, f.L3/max(1, f.Cores)/4, 1<<20))

@@ -23,12 +23,12 @@ EXPORT void bnetc_close(struct pool *pool)
     free(pool);
 }
 
-EXPORT struct pool *bnetc_open(int threads, float *const *buffers)
+EXPORT struct pool *bnetc_open(int threads, float *const *buffers, int processors)
 {
     struct pool *pool = aligned_alloc(128, sizeof *pool);
     if (!pool)
         return 0;
-    spins = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
+    spins = threads <= processors ? SPINS : 0;
     *pool = (struct pool){.threads = threads, .started = 1, .buffers = buffers};
     pool->workers = calloc(threads, sizeof *pool->workers);
     pool->seats = calloc(threads, sizeof *pool->seats);
