@@ -200,7 +200,7 @@ func encode(p *kernel.Plan, where layout, limits Limits) ([]*Shader, error) {
 func (l Limits) within(d Limits) bool {
 	least := func(want, have int64) bool { return have == 0 || want != 0 && want <= have }
 	return least(int64(l.Buffers), int64(d.Buffers)) && least(l.Range, d.Range) && least(int64(l.Groups), int64(d.Groups)) &&
-		l.Local <= d.Local && l.Shared <= d.Shared && l.Align%max(1, d.Align) == 0 && l.Texels <= d.Texels && (!l.Fans || d.Fans) && (!l.Longs || d.Longs) && (l.Only32 || !d.Only32) && least(int64(l.Turns), int64(d.Turns)) && (l.Subgroup == 0 || l.Subgroup == d.Subgroup) &&
+		least(int64(l.Local), int64(d.Local)) && l.Shared <= d.Shared && l.Align%max(1, d.Align) == 0 && l.Texels <= d.Texels && (!l.Fans || d.Fans) && (!l.Longs || d.Longs) && (l.Only32 || !d.Only32) && least(int64(l.Turns), int64(d.Turns)) && (l.Subgroup == 0 || l.Subgroup == d.Subgroup) &&
 		!slices.ContainsFunc(l.Matrices, func(m kernel.MatrixProduct) bool { return !slices.Contains(d.Matrices, m) })
 }
 

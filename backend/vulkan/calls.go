@@ -36,21 +36,22 @@ static void facts_of(fn f, void *device, int driver_known, device_facts *out) {
 	memcpy(out->info, d.info, sizeof d.info);
 }
 
-// What a device may have and is asked for: storage buffers of 16-bit elements, and what cooperative matrices take. Each follows the one before.
+// What a device may have and is asked for: storage buffers of 16-bit elements, workgroups of whole subgroups, and what cooperative matrices take.
 typedef struct { uint32_t type; void *next; uint32_t buffers, uniforms, constants, interfaces; } storage16;
 typedef struct { uint32_t type; void *next; uint32_t model, device, chains; } memory_model;
 typedef struct { uint32_t type; void *next; uint32_t f16, i8; } arithmetic16;
 typedef struct { uint32_t type; void *next; uint32_t sizes, full; } subgroups;
 typedef struct { uint32_t type; void *next; uint32_t matrices, robust; } matrices;
 typedef struct { uint32_t type; void *next; uint32_t bf16, dot, matrices; } bfloat16;
-typedef struct { storage16 storage; memory_model model; arithmetic16 arithmetic; subgroups subgroups; matrices matrices; bfloat16 bfloat; } feature_chain;
+typedef struct { storage16 storage; subgroups subgroups; memory_model model; arithmetic16 arithmetic; matrices matrices; bfloat16 bfloat; } feature_chain;
 typedef struct { uint32_t type; void *next; uint32_t features[256]; } features2;
 
-// new_features makes the chain, as long as the device knows it: of Vulkan 1.1 alone, with matrices, with those of bfloat16.
-static feature_chain *new_features(int with_matrices, int with_bfloat) {
+// new_features makes the chain, as long as the device knows it: of Vulkan 1.1 alone, with sizes of subgroups, with matrices, with those of bfloat16. Each follows the one before.
+static feature_chain *new_features(int with_sizes, int with_matrices, int with_bfloat) {
 	feature_chain *f = calloc(1, sizeof *f);
 	f->storage.type = 1000083000, f->model.type = 1000211000, f->arithmetic.type = 1000082000, f->subgroups.type = 1000225002, f->matrices.type = 1000506000, f->bfloat.type = 1000141000;
-	if (with_matrices) f->storage.next = &f->model, f->model.next = &f->arithmetic, f->arithmetic.next = &f->subgroups, f->subgroups.next = &f->matrices;
+	if (with_sizes) f->storage.next = &f->subgroups;
+	if (with_matrices) f->subgroups.next = &f->model, f->model.next = &f->arithmetic, f->arithmetic.next = &f->matrices;
 	if (with_bfloat) f->matrices.next = &f->bfloat;
 	return f;
 }
@@ -119,6 +120,8 @@ static uint32_t on_message(uint32_t severity, uint32_t kinds, const callback_dat
 	while (!__atomic_compare_exchange_n((message **)to, &old, m, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 	return 0;
 }
+
+static message *take(message **from) { return __atomic_exchange_n(from, NULL, __ATOMIC_ACQUIRE); }
 
 typedef struct { uint32_t type; const void *next; uint32_t enabled; const uint32_t *enable; uint32_t disabled; const uint32_t *disable; } validation_features;
 
@@ -290,12 +293,13 @@ func (c *calls) newerFacts(d vk.PhysicalDevice, version uint32) newerFacts {
 // features are what a device has, or is asked for, beyond what every one has.
 type features struct {
 	storage16        bool // storage buffers of 16-bit elements
+	whole            bool // workgroups of whole subgroups, of the size that the device tells
 	matrices, bfloat bool // cooperative matrices with what they take; of bfloat16, too
 }
 
 // and is what both have.
 func (f features) and(g features) features {
-	return features{f.storage16 && g.storage16, f.matrices && g.matrices, f.bfloat && g.bfloat}
+	return features{f.storage16 && g.storage16, f.whole && g.whole, f.matrices && g.matrices, f.bfloat && g.bfloat}
 }
 
 // The extensions of what Vulkan's versions do not hold.
@@ -311,23 +315,30 @@ func (c *calls) has(d vk.PhysicalDevice, extension string) bool {
 	return C.has_extension(c.extensions, unsafe.Pointer(d), nil, name) != 0
 }
 
-// features tells what a device has. Matrices take the memory model of Vulkan 1.2, and workgroups of whole subgroups of the size that the device tells.
+// features tells what a device has. Matrices take the memory model of Vulkan 1.2, and whole subgroups.
 func (c *calls) features(d vk.PhysicalDevice, version uint32) features {
-	matrices := c.products != nil && version >= vk.MakeVersion(1, 2, 0) && c.has(d, matrixExtension) && c.has(d, sizesExtension)
+	sizes := c.has(d, sizesExtension)
+	matrices := sizes && c.products != nil && version >= vk.MakeVersion(1, 2, 0) && c.has(d, matrixExtension)
 	bfloat := matrices && c.has(d, bfloatExtension)
-	f := C.new_features(truth(matrices), truth(bfloat))
+	f := C.new_features(truth(sizes), truth(matrices), truth(bfloat))
 	defer C.free(unsafe.Pointer(f))
 	C.features_of(c.features2, unsafe.Pointer(d), f)
 	matrices = f.storage.buffers != 0 && f.model.model != 0 && f.arithmetic.f16 != 0 && f.subgroups.full != 0 && f.matrices.matrices != 0
-	return features{f.storage.buffers != 0, matrices, matrices && f.bfloat.bf16 != 0 && f.bfloat.matrices != 0}
+	return features{f.storage.buffers != 0, f.subgroups.full != 0, matrices, matrices && f.bfloat.bf16 != 0 && f.bfloat.matrices != 0}
 }
 
 // want asks for features where a device is opened: the link to the next structure, the extensions, and what frees the structures.
 func (f features) want() (next unsafe.Pointer, extensions []string, free func()) {
-	s := C.new_features(truth(f.matrices), truth(f.bfloat))
-	s.storage.buffers, s.model.model, s.arithmetic.f16, s.subgroups.full, s.matrices.matrices, s.bfloat.bf16, s.bfloat.matrices = 1, 1, 1, 1, 1, 1, 1
+	s := C.new_features(truth(f.whole), truth(f.matrices), truth(f.bfloat))
+	s.model.model, s.arithmetic.f16, s.subgroups.full, s.matrices.matrices, s.bfloat.bf16, s.bfloat.matrices = 1, 1, 1, 1, 1, 1
+	if f.storage16 {
+		s.storage.buffers = 1
+	}
+	if f.whole {
+		extensions = append(extensions, sizesExtension+"\x00")
+	}
 	if f.matrices {
-		extensions = append(extensions, matrixExtension+"\x00", sizesExtension+"\x00")
+		extensions = append(extensions, matrixExtension+"\x00")
 	}
 	if f.bfloat {
 		extensions = append(extensions, bfloatExtension+"\x00")
@@ -482,8 +493,7 @@ func (l *listener) stop(of vk.Instance) {
 // messages gives what has been said, first things first, and forgets it.
 func (l *listener) messages() []string {
 	var out []string
-	m := *l.first
-	*l.first = nil
+	m := C.take(l.first)
 	for m != nil {
 		next := m.next
 		out = append([]string{C.GoString(m.text)}, out...)

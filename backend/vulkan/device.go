@@ -131,7 +131,7 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 	}
 	d.has = i.features(h, p.ApiVersion)
 	d.Limits.Unroll, d.Limits.Only32 = 4, !d.has.storage16
-	if newer.addsSubgroup {
+	if newer.addsSubgroup && d.has.whole {
 		d.Limits.Subgroup = newer.subgroup
 		if d.has.matrices {
 			d.Limits.Matrices = i.matrixProducts(h, d.has.bfloat)
@@ -141,7 +141,7 @@ func (i *connection) describe(h vk.PhysicalDevice) (Device, bool) {
 		d.Limits.Turns = 65000 // llvmpipe leaves all loops of an invocation for good after 65535 turns of them
 		if p.DriverVersion < loadsScalars {
 			d.Limits.Texels = int(l.MaxTexelBufferElements)
-			d.Limits.Fans, d.Limits.Longs = newer.shuffles, has64(h)
+			d.Limits.Fans, d.Limits.Longs = newer.shuffles && d.has.whole, has64(h)
 		}
 	}
 	var own []bool
@@ -228,11 +228,9 @@ func (i *connection) start(d *Device, needed features) (*logical, error) {
 		SType: vk.StructureTypeDeviceQueueCreateInfo, QueueFamilyIndex: d.family, QueueCount: 1, PQueuePriorities: []float32{1},
 	}}}
 	defer info.Free()
-	if needed.storage16 {
-		next, extensions, free := needed.want()
-		defer free()
-		info.PNext, info.EnabledExtensionCount, info.PpEnabledExtensionNames = next, uint32(len(extensions)), extensions
-	}
+	next, extensions, free := needed.want()
+	defer free()
+	info.PNext, info.EnabledExtensionCount, info.PpEnabledExtensionNames = next, uint32(len(extensions)), extensions
 	if d.Limits.Longs {
 		info.PEnabledFeatures = []vk.PhysicalDeviceFeatures{{ShaderInt64: vk.True}}
 	}

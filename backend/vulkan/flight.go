@@ -1,6 +1,7 @@
 package vulkan
 
 import (
+	"time"
 	"unsafe"
 
 	vk "github.com/vulkan-go/vulkan"
@@ -10,7 +11,8 @@ import (
 // host memory of its own, and one fence that tells when all of it is done. The host waits where every flight is under way, and to read.
 const (
 	flights  = 3
-	mostRuns = 16 // of a flight
+	mostRuns = 16                     // of a flight
+	longest  = 200 * time.Millisecond // of a flight of several runs: systems end what keeps a device busy for seconds
 )
 
 // A flight is one submission.
@@ -26,6 +28,7 @@ type flight struct {
 	uploads  []upload
 	from, at int // its part of the staging memory, in bytes: where it begins, and how much is filled
 	flying   bool
+	since    time.Time
 }
 
 // An upload is bytes that wait in staging memory to be copied to a buffer.
@@ -42,6 +45,7 @@ type line struct {
 	landing *piece   // what is on its way back
 	flights [flights]flight
 	now     int                                                         // the flight being filled
+	most    int                                                         // runs of a flight, by how long they took
 	hand    func(commands []vk.CommandBuffer, fence vk.Fence) vk.Result // commands to the queue
 	begin   vk.CommandBufferBeginInfo
 	watch   watch
@@ -54,7 +58,7 @@ const (
 
 // newLine makes a line whose flights hold several steps' worth of what the host writes in one.
 func newLine(d *logical, pieces []*piece, perStep int64) (*line, error) {
-	l := &line{device: d, pieces: pieces, begin: vk.CommandBufferBeginInfo{SType: vk.StructureTypeCommandBufferBeginInfo,
+	l := &line{device: d, pieces: pieces, most: 1, begin: vk.CommandBufferBeginInfo{SType: vk.StructureTypeCommandBufferBeginInfo,
 		Flags: vk.CommandBufferUsageFlags(vk.CommandBufferUsageOneTimeSubmitBit)}}
 	l.hand = func(commands []vk.CommandBuffer, fence vk.Fence) vk.Result {
 		return d.submitTo(d.queue, commands, fence)
@@ -165,7 +169,7 @@ func (l *line) run(list vk.CommandBuffer) error {
 	f.runs++
 	f.unseen = l.watch.size > 0
 	next := &l.flights[(l.now+1)%flights]
-	if f.runs < mostRuns && next.flying && vk.GetFenceStatus(l.device.device, next.fence) == vk.NotReady {
+	if f.runs < l.most && next.flying && vk.GetFenceStatus(l.device.device, next.fence) == vk.NotReady {
 		return nil
 	}
 	return l.submit()
@@ -246,7 +250,7 @@ func (l *line) submit() error {
 	if err := failed(l.hand(f.batch, f.fence), "submitting work to "+l.device.String()); err != nil {
 		return err
 	}
-	f.flying = true
+	f.flying, f.since = true, time.Now()
 	l.now = (l.now + 1) % flights
 	return l.land(&l.flights[l.now])
 }
@@ -265,9 +269,17 @@ func (l *line) land(f *flight) error {
 			return err
 		}
 		l.collect(f)
+		if f.runs > 0 {
+			l.most = runsWithin(longest, time.Since(f.since), f.runs)
+		}
 	}
 	f.flying, f.used, f.batch, f.runs, f.at = false, 0, f.batch[:0], 0, 0
 	return nil
+}
+
+// runsWithin is how many runs a flight may have to take so long at most, when so many took `took` with the flights before them.
+func runsWithin(longest, took time.Duration, runs int) int {
+	return int(min(max(longest*time.Duration(runs)/max(took, 1), 1), mostRuns))
 }
 
 // wait waits until everything before is done, and empties all flights.

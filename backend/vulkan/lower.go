@@ -117,7 +117,25 @@ func lowerKernel(p *kernel.Plan, k *kernel.Kernel, m layout, l Limits) (*Shader,
 	groups := w.segments(k.Body)
 	w.top().block.Return()
 	w.decorate()
-	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local, Whole: w.whole}, nil
+	if l.Local > 0 && w.local > l.Local {
+		return nil, &backend.Missing{What: fmt.Sprintf("kernel %s has workgroups of %d, and the device of %d at most", k.Name, w.local, l.Local), Remedy: anew}
+	}
+	if shared := w.sharedBytes(); shared > l.Shared {
+		return nil, &backend.Missing{What: fmt.Sprintf("kernel %s has %d bytes that a workgroup shares, and the device %d", k.Name, shared, l.Shared), Remedy: anew}
+	}
+	return &Shader{Name: k.Name, Words: w.m.Words(), Text: w.m.Text(), Bindings: w.bindings, Groups: groups, Local: w.local, Whole: w.whole || w.m.Needs(spirv.GroupNonUniform)}, nil
+}
+
+// sharedBytes is how much of workgroup memory the shader takes.
+func (w *lowering) sharedBytes() int {
+	floats := 0
+	if w.shared != 0 {
+		floats = w.local
+	}
+	for b := range w.locals {
+		floats += w.plan.Buffers[b].Elements()
+	}
+	return 4 * floats
 }
 
 // load3 loads an input of three numbers.

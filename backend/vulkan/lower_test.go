@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"bnetc/compiler"
 	"bnetc/ir/kernel"
 )
 
@@ -61,4 +63,51 @@ func valid(t testing.TB, s *Shader) {
 	require.NoError(t, err)
 	copy(again[8:12], words.Bytes()[8:12]) // who made it
 	require.Equal(t, words.Bytes(), again, "%s: the text does not assemble to the module\n%s", s.Name, s.Text)
+}
+
+// Lanes work together only in workgroups that are whole subgroups, and only where the device is known to have those.
+func TestLanesWorkTogetherInWholeSubgroups(t *testing.T) {
+	for _, d := range devices {
+		together := 0
+		for _, program := range []string{"mnist_fc_sdtp_parallel.bnet", "mnist_lc_bp.bnet"} {
+			plan := planOf(t, program, 128, d.target)
+			shaders, err := encode(plan, place(plan), d.limits)
+			require.NoError(t, err)
+			for _, s := range shaders {
+				uses := strings.Contains(s.Text, "OpGroupNonUniform")
+				require.Equal(t, uses, s.Whole, "%s of %s", s.Name, program)
+				if uses {
+					require.Equal(t, d.limits.Subgroup, s.Local, s.Name)
+					together++
+				}
+			}
+		}
+		require.Equal(t, d.limits.Subgroup > 0, together > 0)
+	}
+}
+
+// A workgroup that is larger than the device's, or shares more than it has, is refused.
+func TestWorkgroupsWithinTheDevice(t *testing.T) {
+	plan := planOf(t, "mnist_fc_bp.bnet", 128, compiler.Subgroup32)
+	limits := least
+	_, err := encode(plan, place(plan), limits)
+	require.NoError(t, err)
+	limits.Shared = 127 // 32 lanes are added up in 128 bytes
+	_, err = encode(plan, place(plan), limits)
+	require.ErrorContains(t, err, "128 bytes that a workgroup shares, and the device 127")
+	limits = least
+	limits.Local = 31
+	_, err = encode(plan, place(plan), limits)
+	require.ErrorContains(t, err, "workgroups of 32, and the device of 31 at most")
+}
+
+// A flight has as many runs as fit the time, at least one and not too many.
+func TestRunsOfAFlight(t *testing.T) {
+	for _, c := range []struct {
+		took time.Duration
+		runs int
+		want int
+	}{{time.Second, 1, 1}, {time.Minute, 16, 1}, {100 * time.Millisecond, 1, 2}, {100 * time.Millisecond, 4, 8}, {time.Millisecond, 1, mostRuns}, {0, 1, mostRuns}} {
+		require.Equal(t, c.want, runsWithin(200*time.Millisecond, c.took, c.runs), "%v", c)
+	}
 }

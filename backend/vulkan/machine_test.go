@@ -686,7 +686,7 @@ func resident(t *testing.T) int {
 // waitsOf tells what the steps of a plan's first list wait for.
 func waitsOf(t *testing.T, p *kernel.Plan) []need {
 	t.Helper()
-	shaders, err := encode(p, place(p), Limits{})
+	shaders, err := encode(p, place(p), Limits{Shared: 16384})
 	require.NoError(t, err)
 	return place(p).waits(&p.Lists[0], func(k int) []Binding { return shaders[k].Bindings })
 }

@@ -27,15 +27,6 @@ func supported(p *kernel.Plan, k *kernel.Kernel, windows map[int][]window, l Lim
 		return &backend.Missing{What: fmt.Sprintf("kernel %s multiplies matrices in vectors of %d lanes, and the device's subgroups have %d", k.Name, lanes, l.Subgroup), Remedy: anew}
 	}
 	read, written := k.Buffers()
-	shared := 0
-	for _, b := range written {
-		if p.Buffers[b].Kind == kernel.Local {
-			shared += 4 * p.Buffers[b].Elements()
-		}
-	}
-	if shared > l.Shared {
-		return &backend.Missing{What: fmt.Sprintf("kernel %s has %d bytes that a workgroup shares, and the device %d", k.Name, shared, l.Shared), Remedy: anew}
-	}
 	for _, b := range append(read, written...) {
 		if len(products) > 0 && len(windows[b]) > 1 {
 			return &backend.Missing{What: fmt.Sprintf("kernel %s multiplies matrices, and %s is longer than a storage buffer of the device", k.Name, p.Buffers[b].Name), Remedy: anew}
@@ -44,7 +35,7 @@ func supported(p *kernel.Plan, k *kernel.Kernel, windows map[int][]window, l Lim
 	return nil
 }
 
-const anew = "compile the program for this device (--device), or use --set train.precision=f32"
+const anew = "compile the program for this device (--device), tune it anew (bench --tune), or use --set train.precision=f32"
 
 // matrices lowers the two loops over rows and columns.
 func (w *lowering) matrices(rows *kernel.Loop, instances []instance, later bool) {

@@ -1,6 +1,7 @@
 package vulkan
 
 import (
+	"errors"
 	"fmt"
 
 	vk "github.com/vulkan-go/vulkan"
@@ -85,6 +86,9 @@ func (m *Machine) addMover(p *kernel.Plan) (ok bool, err error) {
 		floats += (b.Floats() + alignment - 1) / alignment * alignment
 	}
 	shaders, err := encode(p, where, m.device.Limits)
+	if missing := (*backend.Missing)(nil); errors.As(err, &missing) {
+		return false, nil // the host moves them
+	}
 	if err != nil {
 		return false, err
 	}

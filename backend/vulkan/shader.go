@@ -15,7 +15,7 @@ type Shader struct {
 	Bindings []Binding
 	Groups   [3]int // workgroups to dispatch
 	Local    int    // invocations of a workgroup, along x
-	Whole    bool   // a workgroup is a whole subgroup
+	Whole    bool   // a workgroup is a whole subgroup, whose lanes work together
 }
 
 // A Binding is the memory that a shader sees as one storage buffer, or one storage texel buffer of four elements a texel: Count floats, a multiple of
@@ -29,7 +29,7 @@ type Binding struct {
 	Halves       bool // of a texel buffer: its elements have 16 bits
 }
 
-// Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Local, Shared and Subgroup.
+// Limits are what a device lets one shader have. The zero value of a field stands for no limit, but for Shared and Subgroup.
 type Limits struct {
 	Buffers  int   `json:"buffers"`  // storage buffers of a stage: maxPerStageDescriptorStorageBuffers, at least 4
 	Range    int64 `json:"range"`    // bytes of one of them: maxStorageBufferRange, at least 128 MiB
@@ -43,7 +43,7 @@ type Limits struct {
 	Turns    int   `json:"turns"`    // of loops that one invocation executes, where the driver counts them; else 0
 	Unroll   int   `json:"unroll"`   // turns of an innermost loop to take at once; 0 is 1
 	Only32   bool  `json:"only32"`   // no storage buffers of 16-bit elements: no storageBuffer16BitAccess
-	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction; 0 where they cannot
+	Subgroup int   `json:"subgroup"` // invocations of a subgroup that can add over its lanes in one instruction, and be a workgroup; 0 where they cannot
 	// Matrices are the products that a subgroup computes together, best first: cooperative matrices, and none without a subgroup that adds up.
 	Matrices []kernel.MatrixProduct `json:"matrices,omitempty"`
 }
@@ -55,9 +55,9 @@ type layout struct {
 	first []int // of each buffer
 }
 
-// needs are the features that a plan's kernels use.
+// needs are the features that a plan's kernels use, where the device has them.
 func needs(p *kernel.Plan) features {
-	f := features{storage16: slices.ContainsFunc(p.Buffers, func(b kernel.Buffer) bool { return b.Type != kernel.F32 })}
+	f := features{whole: true, storage16: slices.ContainsFunc(p.Buffers, func(b kernel.Buffer) bool { return b.Type != kernel.F32 })}
 	for _, k := range p.Kernels {
 		for _, m := range p.Products(k) {
 			f.matrices, f.bfloat = true, f.bfloat || m.Of == kernel.BF16

@@ -67,7 +67,7 @@ func (l *line) look(c vk.CommandBuffer, f *flight) {
 	for _, b := range l.watch.buffers {
 		l.device.copyTo(c, l.pieces[b.piece].buffer, l.watch.seen.buffer, span{b.from, base + b.to, b.size})
 	}
-	l.device.wait(c, landed, scope{onHost.stages | vk.PipelineStageTransferBit, onHost.access}) // uploads may overwrite them
+	l.device.wait(c, landed, scope{onHost.stages | touching.stages, onHost.access}) // what follows may overwrite them
 	f.unseen = false
 }
 

@@ -65,10 +65,13 @@ func New(name string, local int) *Module {
 
 // Need declares a capability.
 func (m *Module) Need(c Capability) {
-	if !slices.Contains(m.capabilities, c) {
+	if !m.Needs(c) {
 		m.capabilities = append(m.capabilities, c)
 	}
 }
+
+// Needs tells whether the driver must be able to do something.
+func (m *Module) Needs(c Capability) bool { return slices.Contains(m.capabilities, c) }
 
 // id is a new ID; text is its name in the assembly, or near it where another has that name.
 func (m *Module) id(text string) ID {
