@@ -162,11 +162,11 @@ func (f fans) add(buffer int, first affine) {
 	}
 }
 
-// run gives the run that a quad belongs to, of at most so many.
+// run gives the run that a quad belongs to, of at most so many; that of none where the quad was not expected.
 func (f fans) run(buffer int, first affine, most int) run {
 	c := f[fmt.Sprint(buffer, first.terms)]
 	if c == nil {
-		return run{first.constant, 0, 1}
+		return run{}
 	}
 	if c.runs == nil {
 		c.runs = runsOf(c.constants, most)
@@ -212,7 +212,7 @@ func (w *lowering) fan(buffer int, first affine) (fetched affine, lane int, ok b
 		return affine{}, 0, false
 	}
 	r := w.fans.run(buffer, first, w.local)
-	if r.count == 1 {
+	if r.count < 2 {
 		return affine{}, 0, false
 	}
 	id := w.lane
@@ -284,11 +284,10 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 		part := func(four spirv.ID) spirv.ID {
 			return w.share(fmt.Sprint("part ", four, place), least, []spirv.ID{four}, func(b *spirv.Block) spirv.ID { return b.Extract(of, four, place) })
 		}
-		if fetched, lane, ok := w.fan(buffer, first); ok && fetches {
-			from, own := w.uint(lane), part(w.loadFour(buffer, fetched, least, version, fetches))
-			one := w.share(fmt.Sprint("handed ", own, lane), least, []spirv.ID{own}, func(b *spirv.Block) spirv.ID { return b.Shuffle(of, own, from) })
-			delete(w.varies, one)
-			return w.widen(typ, one)
+		if fetches {
+			if fetched, lane, ok := w.fan(buffer, first); ok {
+				return w.widen(typ, w.handed(of, part(w.loadFour(buffer, fetched, least, version, true)), lane, least))
+			}
 		}
 		return w.widen(typ, part(w.loadFour(buffer, first, least, version, fetches)))
 	}
@@ -306,6 +305,14 @@ func (w *lowering) load(buffer int, at affine) spirv.ID {
 		value.value = w.widen(typ, one)
 	})
 	return value.value
+}
+
+// handed gives every lane what one of them has.
+func (w *lowering) handed(of, own spirv.ID, lane, least int) spirv.ID {
+	from := w.uint(lane)
+	id := w.share(fmt.Sprint("handed ", own, lane), least, []spirv.ID{own}, func(b *spirv.Block) spirv.ID { return b.Shuffle(of, own, from) })
+	delete(w.varies, id)
+	return id
 }
 
 // loadOne loads an element as it is stored.

@@ -42,3 +42,13 @@ func TestRunsAreLong(t *testing.T) {
 	require.Equal(t, run{0, 256, 8}, runs[512])
 	require.Equal(t, run{4, 256, 8}, runs[516])
 }
+
+// A quad that nobody has announced is in no run, whatever else of its buffer was announced.
+func TestUnexpectedQuadsAreInNoRun(t *testing.T) {
+	f := fans{}
+	f.add(1, affine{constant: 4})
+	f.add(1, affine{constant: 8})
+	require.Equal(t, run{4, 4, 2}, f.run(1, affine{constant: 8}, 8))
+	require.Zero(t, f.run(1, affine{constant: 12}, 8))
+	require.Zero(t, f.run(2, affine{constant: 8}, 8))
+}
