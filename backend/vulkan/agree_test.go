@@ -1,10 +1,13 @@
 package vulkan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"bnetc/backend"
 	"bnetc/compiler"
@@ -51,6 +54,17 @@ func needDevice(t testing.TB) {
 	}
 }
 
+// class is the schedule of the device that tests run on, which is a software device where there is no other.
+func class(t testing.TB) compiler.Target {
+	t.Helper()
+	needDevice(t)
+	d, err := Find("")
+	require.NoError(t, err)
+	software := compiler.Software
+	software.Vector = cmp.Or(d.Limits.Subgroup, software.Vector)
+	return software
+}
+
 // Every program of the table agrees with the reference executor.
 func TestAgree(t *testing.T) {
 	if testing.Short() {
@@ -61,7 +75,7 @@ func TestAgree(t *testing.T) {
 	if *full {
 		table = programs.Full()
 	}
-	target := compiler.Software
+	target := class(t)
 	target.Registers, target.Columns = 22, 4 // small tiles: the driver compiles them in a fraction of the time
 	target.Longest = 100                     // so that some sums are cut into slabs
 	programs.Agree(t, &strict{t: t}, target, table)

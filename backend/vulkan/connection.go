@@ -2,8 +2,10 @@ package vulkan
 
 import (
 	"fmt"
+	"os"
 	"sync"
 
+	"github.com/klauspost/cpuid/v2"
 	vk "github.com/vulkan-go/vulkan"
 
 	"bnetc/backend"
@@ -69,7 +71,17 @@ func open(name string, validate bool) (*connection, error) {
 	return i, nil
 }
 
+// widen lets lavapipe use the processor's vectors of 512 bits: unless it is told, it takes 256 at most (docs/performance.md says what that costs). Drivers read the
+// environment when they are loaded.
+var widen = sync.OnceFunc(func() {
+	const bits = "LP_NATIVE_VECTOR_WIDTH"
+	if os.Getenv(bits) == "" && cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL) {
+		os.Setenv(bits, "512")
+	}
+})
+
 func (i *connection) create(validate bool) error {
+	widen()
 	info := vk.InstanceCreateInfo{SType: vk.StructureTypeInstanceCreateInfo, PApplicationInfo: &vk.ApplicationInfo{
 		SType: vk.StructureTypeApplicationInfo, PApplicationName: "bnetc\x00", PEngineName: "bnetc\x00", ApiVersion: vk.MakeVersion(1, 2, 0),
 	}}

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"bnetc/backend"
-	"bnetc/compiler"
 	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
 )
@@ -51,7 +50,7 @@ func TestLimitsAreKept(t *testing.T) {
 			for _, wanted := range []string{"dense 10-3-1-7/.*/adam", "dense 10-3-1-7 in bf16/"} {
 				i := slices.IndexFunc(all, func(p programs.Program) bool { return regexp.MustCompile(wanted).MatchString(p.Name) })
 				require.GreaterOrEqual(t, i, 0, wanted)
-				t.Run("agree", func(t *testing.T) { programs.Agree(t, b, compiler.Software, all[i:i+1]) })
+				t.Run("agree", func(t *testing.T) { programs.Agree(t, b, class(t), all[i:i+1]) })
 			}
 			require.LessOrEqual(t, b.most["bindings"], limits.Buffers)
 			require.LessOrEqual(t, int64(b.most["bytes"]), limits.Range)

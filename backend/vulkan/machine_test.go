@@ -302,7 +302,7 @@ func TestMovedRows(t *testing.T) {
 	for _, c := range []struct {
 		target  compiler.Target
 		h, w, c int
-	}{{compiler.Software, 3, 44, 3}, {compiler.Software, 5, 7, 1}, {compiler.NVIDIA, 2, 33, 4}, {compiler.Subgroup64, 3, 9, 6}} {
+	}{{class(t), 3, 44, 3}, {class(t), 5, 7, 1}, {compiler.NVIDIA, 2, 33, 4}, {compiler.Subgroup64, 3, 9, 6}} {
 		const batch, rows = 4, 9
 		units := c.h * c.w * c.c
 		m := build(t, planFrom(t, strings.ReplaceAll(`plan rows batch 4
@@ -620,7 +620,7 @@ kernel add(x -> sum)
 list step
   0: add
 `)
-	moves := compiler.Moves(compiler.Software, 4, []string{"x"}, 10, 10, 3)
+	moves := compiler.Moves(class(t), 4, []string{"x"}, 10, 10, 3)
 	build(t, plan)
 	once := func() {
 		b, err := (&Backend{}).Build(context.Background(), plan)

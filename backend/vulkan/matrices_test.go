@@ -149,7 +149,7 @@ func TestAgreeInMatrices(t *testing.T) {
 	needMatrices(t, withMatrices.Matrices[0])
 	d, err := Find("")
 	require.NoError(t, err)
-	target := compiler.Software
+	target := class(t)
 	target.Registers, target.Columns = 22, 4 // small tiles: the driver compiles them in a fraction of the time
 	target.Matrices, target.Plain = d.Limits.Matrices, false
 	table := slices.DeleteFunc(programs.All(), func(p programs.Program) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -30,7 +31,9 @@ func vulkanTarget(at place) compiler.Target {
 func classOf(d *vulkan.Device) compiler.Target {
 	switch {
 	case d.Kind == "software":
-		return compiler.Software
+		t := compiler.Software
+		t.Vector = cmp.Or(d.Limits.Subgroup, t.Vector) // as the processor's vectors are
+		return t
 	case strings.Contains(d.Name, "NVIDIA"):
 		return compiler.NVIDIA
 	case d.Limits.Subgroup == 64:
