@@ -305,10 +305,11 @@ func (in *instance) normal(e *lang.Expr, env scope, want *place) *Expr {
 		in.fail(diag.NoiseWithoutLayer, e.Span, "nothing here says which layer this noise belongs to").Hint("add it to a value of a layer: h[l] + " + e.String())
 		return nil
 	}
-	if in.drawn[e.Span.Start] == 0 {
-		in.drawn[e.Span.Start] = len(in.drawn) + 1
+	at := textPlace{e.Span.File, e.Span.Start}
+	if in.drawn[at] == 0 {
+		in.drawn[at] = len(in.drawn) + 1
 	}
-	return &Expr{Op: Normal, Args: []*Expr{s}, Space: want.space, Layer: want.space.Layer, Draw: in.drawn[e.Span.Start]<<12 + env.layer, Span: e.Span}
+	return &Expr{Op: Normal, Args: []*Expr{s}, Space: want.space, Layer: want.space.Layer, Draw: in.drawn[at]<<12 + env.layer, Span: e.Span}
 }
 
 // outer is shaped like the parameters of the map that its place trains.

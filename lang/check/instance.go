@@ -18,12 +18,18 @@ type instance struct {
 	maps   map[string]map[int]*Map        // inverses and feedback by name and layer
 	mapAt  map[string]diag.Span           // where a family of maps is declared
 	params map[string]bool
-	drawn  map[int]int              // the draws of noise, by place in the text
+	drawn  map[textPlace]int        // the draws of noise
 	used   map[*lang.Statement]bool // the equations that something reads
 	failed bool
 
 	env   scope                   // of the statement being instantiated
 	wrong map[*lang.Statement]int // the first layer for which a statement is wrong: what is wrong for the next ones has been said
+}
+
+// A textPlace is a position in one of a program's files.
+type textPlace struct {
+	file  *diag.File
+	start int
 }
 
 // A definition is an equation for one layer.

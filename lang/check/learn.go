@@ -50,7 +50,7 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	}
 	c.p.Rule = d.Rule.Text
 	in := &instance{checker: c, rule: rule, learn: d, values: map[string]map[int]*definition{}, maps: map[string]map[int]*Map{}, mapAt: map[string]diag.Span{},
-		params: map[string]bool{}, drawn: map[int]int{}, wrong: map[*lang.Statement]int{}}
+		params: map[string]bool{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}}
 	c.parameters(in, d, rule)
 	in.declare()
 	in.goals()
