@@ -86,6 +86,9 @@ var schedules = []string{Parallel: "parallel", Alternating: "alternating"}
 
 func (s Schedule) String() string { return schedules[s] }
 
+// learnPaths are what --set and a learn block name besides the rule's parameters.
+var learnPaths = []string{"schedule", "forward", "inverse"}
+
 // parameters settles the rule's parameters: defaults, then `learn`, then --set. schedule is one of every rule.
 func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 	values := map[string]float64{}
@@ -97,6 +100,10 @@ func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 		name := p.Name.Text
 		if name == "" {
 			name = p.Value.Word
+		}
+		if slices.Contains(builtin, name) || slices.Contains(learnPaths, name) {
+			c.list.Error(diag.RedefinedName, p.Span, quote(name)+" has a meaning already, and cannot be a parameter").Hint("choose another name")
+			in.failed = true
 		}
 		names = append(names, name)
 		in.params[name] = true

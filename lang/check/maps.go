@@ -67,7 +67,8 @@ func (in *instance) below(layer *Layer) Shape {
 // inverseMap is the inverse that a layer gets: mirrored unless it says otherwise.
 func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
 	below := in.below(layer)
-	m := &Map{Kind: InverseMap, Layer: layer, Weight: layer.Name + ".V", Bias: layer.Name + ".c", Init: Init{Scheme: "glorot"}, Span: s.Span}
+	m := &Map{Kind: InverseMap, Layer: layer, Stem: in.stem(layer, s), Init: Init{Scheme: "glorot"}, Span: s.Span}
+	m.Weight, m.Bias = m.Stem+".V", m.Stem+".c"
 	if layer.Kind == MaxPool || layer.Kind == AveragePool && layer.Pool.Overlaps() {
 		in.noInverse(layer, s)
 		return nil
@@ -197,7 +198,8 @@ func (in *instance) feedback(s *lang.Statement, env scope) {
 		return
 	}
 	layer := in.p.Layers[l-1]
-	m := &Map{Layer: layer, Weight: in.feedbackName(layer, s.Left.Name.Text), Fixed: true, Init: Init{Scheme: "glorot"}, Span: s.Span}
+	m := &Map{Layer: layer, Stem: in.stem(layer, s), Fixed: true, Init: Init{Scheme: "glorot"}, Span: s.Span}
+	m.Weight = m.Stem + ".B"
 	if s.Of != nil {
 		like := s.Of.Kind == lang.IndexExpr && s.Of.Name.Text == "f"
 		if like {
@@ -233,15 +235,16 @@ func (in *instance) feedback(s *lang.Statement, env scope) {
 	in.addMap(s.Left.Name, l, m)
 }
 
-// feedbackName is the tensor of a layer's feedback: LAYER.B for the first that the rule declares, LAYER.NAME for others.
-func (in *instance) feedbackName(layer *Layer, name string) string {
-	for _, s := range in.rule.Statements {
-		if s.Kind == lang.Feedback && s.Left.Kind == lang.IndexExpr {
-			if s.Left.Name.Text == name {
-				break
+// stem is what the tensors of a declared map are named by: LAYER for the first family of inverses and the first of feedback, LAYER.NAME for others. What a
+// layer has is a letter or two behind its name, so no family has another's tensors, whatever it is called.
+func (in *instance) stem(layer *Layer, s *lang.Statement) string {
+	for _, o := range in.rule.Statements {
+		if o.Kind == s.Kind && o.Left.Kind == lang.IndexExpr {
+			if o.Left.Name.Text != s.Left.Name.Text {
+				return layer.Name + "." + s.Left.Name.Text
 			}
-			return layer.Name + "." + name
+			break
 		}
 	}
-	return layer.Name + ".B"
+	return layer.Name
 }

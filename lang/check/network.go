@@ -42,8 +42,8 @@ func layerWordNames() []string {
 	return names
 }
 
-// reservedNames have a meaning of their own where a rule names a layer.
-var reservedNames = []string{"last", "x", "for", "over", "along", "of", "like", "from", "to", "in"}
+// reservedNames have a meaning of their own where a rule names a layer, where --set names what it sets, or where a run names what it sums.
+var reservedNames = []string{"last", "x", "for", "over", "along", "of", "like", "from", "to", "in", "learn", "train", "measure", "forward_loss", "inverse_loss"}
 
 // network checks a network's layers one after the other; a layer that is wrong leaves the shape unknown, and what depends on it is silent.
 func (c *checker) network(n *lang.Network) {
@@ -70,7 +70,7 @@ func (c *checker) network(n *lang.Network) {
 			continue
 		}
 		if slices.Contains(reservedNames, d.Name.Text) {
-			c.wrong(diag.ReservedName, d.Name.Span, quote(d.Name.Text)+" has a meaning of its own in rules").Hint("l1, l2, …, y are usual")
+			c.wrong(diag.ReservedName, d.Name.Span, quote(d.Name.Text)+" has a meaning of its own, and cannot be a layer's name").Hint("l1, l2, …, y are usual")
 		}
 		c.layerAt[d.Name.Text] = d.Name.Span
 		layer := c.layer(d, in, last)
@@ -219,7 +219,7 @@ func (c *checker) sharing(conn *Connectivity, opts layerOptions) {
 
 // forwardMap is a layer's map, or that of its auxiliary part.
 func (c *checker) forwardMap(kind MapKind, layer *Layer, conn Connectivity, opts layerOptions, weight, bias string) *Map {
-	m := &Map{Kind: kind, Name: "f[" + layer.Name + "]", Layer: layer, Conn: conn, Weight: layer.Name + weight, Init: opts.init, Span: layer.Span}
+	m := &Map{Kind: kind, Name: "f[" + layer.Name + "]", Layer: layer, Conn: conn, Stem: layer.Name, Weight: layer.Name + weight, Init: opts.init, Span: layer.Span}
 	m.WeightShape, m.BiasShape = parameterShapes(conn)
 	if opts.noBias {
 		m.BiasShape = nil

@@ -115,6 +115,7 @@ type Map struct {
 	Transposed             bool
 	Exact                  bool   // an inverse without parameters: g(u) = transpose of f's Jacobian at the current activities, applied to u
 	Fixed                  bool   // never trained, meant so
+	Stem                   string // what its tensors are named by: "l2", and "l2.k" of a further family k
 	Weight                 string // "l2.V"; "" where Exact
 	Bias                   string // "l2.c"; "" where there is none
 	WeightShape, BiasShape []int  // layouts of LEARNING.md section 1; a composite output's V is [in, classes+aux]

@@ -60,7 +60,7 @@ const (
 	OutputNotLast Code = "output-not-last"
 	// DuplicateLayer is a name that two layers have.
 	DuplicateLayer Code = "duplicate-layer"
-	// ReservedName is a layer's name that means something else in a rule.
+	// ReservedName is a layer's name that means something else in a rule, in --set or in what a run reports.
 	ReservedName Code = "reserved-name"
 	// UnknownName is a word that is not among those that its place takes: a kind of layer, a nonlinearity, a data set, a name in a rule.
 	UnknownName Code = "unknown-name"
