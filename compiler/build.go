@@ -16,7 +16,8 @@ import (
 // that axis is wanted with the batch outside: in panels, [units/P, N, P], or, for fields, plain rows [N, units]; a pack kernel makes them.
 func build(p *tensor.Program, t *Target, precision kernel.Type) (*kernel.Plan, []Remark, error) {
 	b := &builder{
-		program: p, target: t, buffers: map[string]int{}, stored: map[*tensor.Node]int{},
+		program: p, target: t, buffers: map[*tensor.Node]int{}, stored: map[*tensor.Node]int{}, summed: map[summed]int{}, copies: map[copied]int{},
+		names: map[string]bool{}, kernels: map[string]bool{}, named: map[string]bool{}, variables: map[*tensor.Node]string{},
 		plan: &kernel.Plan{Name: p.Name, Batch: p.Batch, Precision: precision},
 	}
 	b.lanes = t.lanes(p.Batch)
@@ -38,19 +39,24 @@ type builder struct {
 	lanes    int // samples in a block: a vector of them, or several where a lane has several side by side
 	together int // blocks that a worker takes at once; it divides blocks
 	plan     *kernel.Plan
-	buffers  map[string]int       // by name
-	stored   map[*tensor.Node]int // the lanes buffer of a value
-	names    int
+	buffers  map[*tensor.Node]int // of params and inputs as the host knows them
+	stored   map[*tensor.Node]int // of values
+	summed   map[summed]int
+	copies   map[copied]int
+	settings int
 	remarks  []Remark
 	steps    []kernel.Step // of the list being built
-	packed   map[string]bool
+	packed   map[int]bool  // the buffers that it has been laid out in already
+	// Names that are taken: of buffers, of kernels, and of variables, which values keep in all kernels.
+	names, kernels, named map[string]bool
+	variables             map[*tensor.Node]string
 }
 
 // declare makes the buffers that the host sees: settings, inputs, parameters with their states, metrics.
 func (b *builder) declare() {
-	settings := []string{"seed0", "seed1", "seed2", "seed3", "step0", "step1"}
+	settings := slices.Clone(kernel.DrawSettings)
 	for _, n := range b.program.Nodes {
-		if n.Op == tensor.Input && !n.Type.Batch && !slices.Contains(settings, n.Name) {
+		if n.Op == tensor.Input && !n.Type.Batch {
 			settings = append(settings, n.Name)
 		}
 		if n.Op == tensor.Update && n.Optimizer != "sum" {
@@ -63,13 +69,13 @@ func (b *builder) declare() {
 		}
 	}
 	b.plan.Settings = settings
-	b.buffer(kernel.Buffer{Name: "settings", Kind: kernel.Setting, Shape: []int{len(settings)}})
+	b.settings = b.buffer(kernel.Buffer{Name: "settings", Kind: kernel.Setting, Shape: []int{len(settings)}})
 	for _, n := range b.program.Nodes {
 		switch {
 		case n.Op == tensor.Input && n.Type.Batch:
-			b.buffer(kernel.Buffer{Name: n.Name, Kind: kernel.Input, Shape: []int{b.program.Batch, units(n.Type.Shape)}})
+			b.buffers[n] = b.buffer(kernel.Buffer{Name: n.Name, Kind: kernel.Input, Shape: []int{b.program.Batch, units(n.Type.Shape)}})
 		case n.Op == tensor.Param:
-			b.buffer(kernel.Buffer{Name: n.Name, Kind: bufferKind[n.Param.Kind], Shape: []int{units(n.Type.Shape)}, Init: &kernel.Init{
+			b.buffers[n] = b.buffer(kernel.Buffer{Name: n.Name, Kind: bufferKind[n.Param.Kind], Shape: []int{units(n.Type.Shape)}, Init: &kernel.Init{
 				Kind: n.Param.Init, Scale: n.Param.Scale, FanIn: n.Param.FanIn, FanOut: n.Param.FanOut, Stream: n.Param.Stream,
 				Of: n.Param.Part.Of, Offset: n.Param.Part.Offset, Columns: n.Param.Part.Columns, Shape: n.Type.Shape,
 			}})
@@ -86,13 +92,46 @@ func optimizerScalars(row *ir.Optimizer) []string {
 	return row.Inputs()[2+len(row.State):]
 }
 
+// buffer adds a buffer to the plan. Its name says what it holds; where that is taken, it gets a number.
 func (b *builder) buffer(buf kernel.Buffer) int {
-	if i, ok := b.buffers[buf.Name]; ok {
-		return i
-	}
+	buf.Name = unlike(buf.Name, ".", b.names)
+	b.names[buf.Name] = true
 	b.plan.Buffers = append(b.plan.Buffers, buf)
-	b.buffers[buf.Name] = len(b.plan.Buffers) - 1
 	return len(b.plan.Buffers) - 1
+}
+
+// A summed value is what a kernel adds up of a value, in a buffer of its own: tiles, slabs, parts of a sum.
+type summed struct {
+	of *tensor.Node
+	in string
+}
+
+// sumOf is the buffer of a group's sums of a value, made when first asked for.
+func (b *builder) sumOf(n *tensor.Node, g *group, in string, kind kernel.BufferKind, shape ...int) int {
+	s := summed{n, in}
+	i, ok := b.summed[s]
+	if !ok {
+		i = b.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.%s", kernelName(g), n.ID, in), Kind: kind, Shape: shape})
+		b.summed[s] = i
+	}
+	return i
+}
+
+// A copied buffer lies in another layout beside itself.
+type copied struct {
+	of     int
+	layout string
+}
+
+// copyIn is the buffer of a copy, made when first asked for.
+func (b *builder) copyIn(of int, layout string, shape ...int) int {
+	c := copied{of, layout}
+	i, ok := b.copies[c]
+	if !ok {
+		i = b.buffer(kernel.Buffer{Name: b.plan.Buffers[of].Name + "." + layout, Kind: kernel.Temp, Shape: shape})
+		b.copies[c] = i
+	}
+	return i
 }
 
 // inLanes is the lanes buffer of a value, made when first asked for.
@@ -114,7 +153,7 @@ func (b *builder) inLanes(n *tensor.Node) int {
 
 // list builds the kernels of one list in an order that respects what reads what.
 func (b *builder) list(l *list) error {
-	b.steps, b.packed = nil, map[string]bool{}
+	b.steps, b.packed = nil, map[int]bool{}
 	f := regroup(l)
 	done := map[*group]bool{}
 	var visit func(g *group) error
@@ -180,15 +219,13 @@ func (b *builder) emit(g *group, k *kernel.Kernel) {
 		k.From = origin(g)
 	}
 	for i, old := range b.plan.Kernels {
-		if old.Name == k.Name {
-			if old.ByBatch == k.ByBatch && kernel.BodyString(b.plan, old.Body) == kernel.BodyString(b.plan, k.Body) {
-				b.steps = append(b.steps, kernel.Step{Kernel: i})
-				return
-			}
-			b.names++
-			k.Name = fmt.Sprintf("%s_%d", k.Name, b.names)
+		if old.Name == k.Name && old.ByBatch == k.ByBatch && kernel.BodyString(b.plan, old.Body) == kernel.BodyString(b.plan, k.Body) {
+			b.steps = append(b.steps, kernel.Step{Kernel: i})
+			return
 		}
 	}
+	k.Name = unlike(k.Name, "_", b.kernels)
+	b.kernels[k.Name] = true
 	b.plan.Kernels = append(b.plan.Kernels, k)
 	b.steps = append(b.steps, kernel.Step{Kernel: len(b.plan.Kernels) - 1})
 }

@@ -93,6 +93,12 @@ func gradients(p *tensor.Program, of, seed *tensor.Node, wrt ...*tensor.Node) []
 	return out
 }
 
+// leads tells whether a value depends on a param by way of what differentiation goes through.
+func leads(of, param *tensor.Node) bool {
+	g := &reverse{active: map[*tensor.Node]bool{}, wrt: map[*tensor.Node]bool{param: true}}
+	return g.mark(of, map[*tensor.Node]bool{})
+}
+
 type reverse struct {
 	*tensor.Program
 	wrt     map[*tensor.Node]bool

@@ -344,15 +344,13 @@ func (f *fusion) rows() {
 
 // name names each kernel after what it computes: the first named value, or learn_PARAMETER.
 func (f *fusion) name(l *list) {
-	taken := map[string]int{}
+	taken := map[string]bool{}
 	for _, g := range f.groups {
 		if g.dead {
 			continue
 		}
-		name := groupName(g)
-		if taken[name]++; taken[name] > 1 {
-			name = fmt.Sprintf("%s_%d", name, taken[name])
-		}
+		name := unlike(groupName(g), "_", taken)
+		taken[name] = true
 		for _, n := range g.nodes {
 			n.Fuse = strings.ReplaceAll(l.name, " ", "_") + ":" + name
 		}

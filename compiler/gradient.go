@@ -91,7 +91,7 @@ func (w *gradient) walk() {
 		}
 		w.loops = append(w.loops, loop)
 	}
-	w.out, w.in = w.bounded(rel.Out, rel.OutShape, "out_"), w.bounded(rel.In, rel.InShape, "at_")
+	w.out, w.in = w.bounded(rel.Out, rel.OutShape, "out."), w.bounded(rel.In, rel.InShape, "at.")
 	w.weight = w.place(weight)
 }
 
@@ -319,7 +319,7 @@ func (t *gradientTile) ahead(blocks int) []kernel.Stmt {
 			for i := range t.vectors {
 				x := substitute(t.within(t.weight), t.loops[t.tile].Var+".in", plus(at(r), v("nb"), rows))
 				x = substitute(substitute(x, "v", at(t.vectors+i)), "lane", at(0))
-				body = append(body, &kernel.Prefetch{Buffer: t.buffers[n.Name], Index: []kernel.Index{x}, Own: t.target.Workers > 1 && n == params[0]})
+				body = append(body, &kernel.Prefetch{Buffer: t.buffers[n], Index: []kernel.Index{x}, Own: t.target.Workers > 1 && n == params[0]})
 			}
 		}
 	}

@@ -99,17 +99,17 @@ func (b *builder) apply(e *element, g *group, update *tensor.Node) []kernel.Stmt
 		}
 	}
 	row, _ := ir.FindOptimizer(update.Optimizer)
-	operands := []kernel.Operand{load(b.buffers[update.Args[0].Name], e.unit), e.operand(update.Args[1])}
-	targets := []int{b.buffers[update.Args[0].Name]}
+	operands := []kernel.Operand{load(b.buffers[update.Args[0]], e.unit), e.operand(update.Args[1])}
+	targets := []int{b.buffers[update.Args[0]]}
 	for _, s := range update.Args[2:] {
-		operands = append(operands, load(b.buffers[s.Name], e.unit))
-		targets = append(targets, b.buffers[s.Name])
+		operands = append(operands, load(b.buffers[s], e.unit))
+		targets = append(targets, b.buffers[s])
 	}
 	if update.Optimizer == "sum" {
 		operands[0] = load(targets[0], at(0))
 	} else {
 		for _, name := range optimizerScalars(row) {
-			operands = append(operands, load(b.buffers["settings"], at(b.settingIndex(update.Group+"."+name))))
+			operands = append(operands, load(b.settings, at(b.settingIndex(update.Group+"."+name))))
 		}
 	}
 	// States first: the parameter's expression is written over the old ones, and all loads come before all stores.
@@ -117,7 +117,7 @@ func (b *builder) apply(e *element, g *group, update *tensor.Node) []kernel.Stmt
 	for i, next := range row.Next {
 		name := "next"
 		if i > 0 {
-			name = "next_" + row.State[i-1]
+			name = "next." + row.State[i-1]
 		}
 		body = append(body, &kernel.Let{Var: name, Value: compactValue(kernel.Value{Expr: next, Operands: operands})})
 		stores = append(stores, &kernel.Store{Buffer: targets[i], Index: []kernel.Index{operands[stateOperand(i)].Index[0]}, Value: only(variable(name))})
@@ -240,7 +240,7 @@ func (b *builder) metrics(f *fusion, g *group) error {
 	}
 	for _, n := range g.nodes {
 		if n.Op == tensor.Update {
-			body = append(body, &kernel.Store{Buffer: b.buffers[n.Args[0].Name], Index: []kernel.Index{at(0)}, How: kernel.Sum, Value: only(e.operand(n.Args[1]))})
+			body = append(body, &kernel.Store{Buffer: b.buffers[n.Args[0]], Index: []kernel.Index{at(0)}, How: kernel.Sum, Value: only(e.operand(n.Args[1]))})
 		}
 	}
 	k.Body = body

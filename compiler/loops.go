@@ -160,7 +160,7 @@ func newWalk(r *ir.Relation, role ir.Role) *walk {
 	}
 	for d := range w.dims {
 		if _, hi := interval(w.dims[d], extents); hi >= shape[d] {
-			g := kernel.Where{Var: "in_" + names[d], Num: w.dims[d], Div: 1, Extent: shape[d]}
+			g := kernel.Where{Var: "in." + names[d], Num: w.dims[d], Div: 1, Extent: shape[d]}
 			w.guards = append(w.guards, g)
 			w.dims[d] = v(g.Var)
 		}
@@ -228,7 +228,7 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 		} else if i := loopOfDim(loops, d); i >= 0 && loops[i].axis < 0 {
 			// Only window positions reach this dimension: the position must be one of theirs.
 			rest := plus(v(w.loops[i].Var), s.place(written[d]), -1)
-			s.guards = append(s.guards, kernel.Where{Var: "on_" + names[d], Num: rest, Div: 1, Extent: 1})
+			s.guards = append(s.guards, kernel.Where{Var: "on." + names[d], Num: rest, Div: 1, Extent: 1})
 		}
 	}
 	extents := s.extents(w)
@@ -236,7 +236,7 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 		p := s.place(x)
 		lo, hi := interval(p, extents)
 		if lo < 0 || hi >= readShape[d] {
-			g := kernel.Where{Var: "at_" + []string{"y", "x", "c"}[3-min(3, len(readShape)):][d], Num: p, Div: 1, Extent: readShape[d]}
+			g := kernel.Where{Var: "at." + []string{"y", "x", "c"}[3-min(3, len(readShape)):][d], Num: p, Div: 1, Extent: readShape[d]}
 			s.guards = append(s.guards, g)
 			p = v(g.Var)
 		}
@@ -287,12 +287,12 @@ func (s *source) solve(r *ir.Relation, x ir.Index, position kernel.Index, axes [
 	for _, a := range axes {
 		total += x.Coef[a] / unit * (r.Axes[a].Extent - 1)
 	}
-	out := kernel.Where{Var: "out_" + dim, Num: rest, Div: unit, Extent: total}
+	out := kernel.Where{Var: "out." + dim, Num: rest, Div: unit, Extent: total}
 	s.guards = append(s.guards, out)
 	left := v(out.Var)
 	for i := len(axes) - 1; i > 0; i-- {
 		a := axes[i]
-		digit := kernel.Where{Var: fmt.Sprintf("%s_%s", out.Var, r.Axes[a].Name), Num: left, Div: x.Coef[a] / unit, Floor: true, Extent: r.Axes[a].Extent}
+		digit := kernel.Where{Var: fmt.Sprintf("%s.%s", out.Var, r.Axes[a].Name), Num: left, Div: x.Coef[a] / unit, Floor: true, Extent: r.Axes[a].Extent}
 		s.guards = append(s.guards, digit)
 		s.position[a] = v(digit.Var)
 		left = plus(left, v(digit.Var), -digit.Div)

@@ -17,7 +17,8 @@ import (
 func lower(p *check.Program, batch int) *tensor.Program {
 	lo := &lowering{
 		Program: tensor.New(p.Name, batch), source: p,
-		params: map[string]*tensor.Node{}, settings: map[string]*tensor.Node{}, draws: map[int]*tensor.Node{},
+		weightsOf: map[*check.Map]value{}, biasOf: map[*check.Map]*tensor.Node{},
+		settings: map[string]*tensor.Node{}, draws: map[int]*tensor.Node{},
 		values: map[*check.Value]value{}, relations: map[*check.Map][]*ir.Relation{},
 		masks: map[*check.Layer]*tensor.Node{},
 	}
@@ -32,6 +33,7 @@ func lower(p *check.Program, batch int) *tensor.Program {
 		lo.goal(g)
 	}
 	lo.evaluation()
+	distinguish(lo.Program)
 	return lo.Program
 }
 
@@ -44,7 +46,9 @@ type lowering struct {
 	source    *check.Program
 	x, label  *tensor.Node
 	h, a      []value // by layer; h[0] is the input
-	params    map[string]*tensor.Node
+	weightsOf map[*check.Map]value
+	biasOf    map[*check.Map]*tensor.Node
+	one       *tensor.Node // a constant 1: the weight of a sum over a window
 	settings  map[string]*tensor.Node
 	draws     map[int]*tensor.Node
 	values    map[*check.Value]value
@@ -66,7 +70,7 @@ func (lo *lowering) layerName(l int) string {
 	return lo.source.Layers[l-1].Name
 }
 
-// named gives the nodes of an equation's value its name, unless they are named already (target[last] = label).
+// named gives the nodes of an equation's value its name, unless they are named already (target[last] = label). Names need not differ before distinguish.
 func (lo *lowering) named(name string, v value) value {
 	for i, n := range v {
 		if n.Name == "" {
@@ -110,7 +114,7 @@ func (lo *lowering) pre(layer *check.Layer, u value) value {
 		return value{lo.MaxPool(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), u[0])}
 	case check.AveragePool:
 		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
-		sum := lo.Linear(rel, ir.Apply, lo.ones(1), u[0])
+		sum := lo.Linear(rel, ir.Apply, lo.unit(), u[0])
 		return value{lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), sum)}
 	case check.Flatten:
 		return u
@@ -227,10 +231,19 @@ func (lo *lowering) composite(m *check.Map) *check.Aux {
 
 // weights gives a map's weight parameters: one, or one for each part of a composite operand.
 func (lo *lowering) weights(m *check.Map) value {
+	v, ok := lo.weightsOf[m]
+	if !ok {
+		v = lo.declare(m)
+		lo.weightsOf[m] = v
+	}
+	return v
+}
+
+// declare adds the weights of a map to the program.
+func (lo *lowering) declare(m *check.Map) (v value) {
 	if lo.composite(m) == nil {
 		return value{lo.param(m.Weight, m.WeightShape, m, tensor.Part{})}
 	}
-	var v value
 	columns, offset := m.WeightShape[len(m.WeightShape)-1], 0
 	for i, rel := range lo.relation(m) {
 		part := tensor.Part{Of: m.Weight, Offset: offset, Columns: columns}
@@ -241,12 +254,10 @@ func (lo *lowering) weights(m *check.Map) value {
 }
 
 func (lo *lowering) bias(m *check.Map) *tensor.Node {
-	if n, ok := lo.params[m.Bias]; ok {
-		return n
+	if lo.biasOf[m] == nil {
+		lo.biasOf[m] = lo.Param(m.Bias, m.BiasShape, tensor.ParamInfo{Kind: tensor.Weight, Init: "zero"})
 	}
-	n := lo.Param(m.Bias, m.BiasShape, tensor.ParamInfo{Kind: tensor.Weight, Init: "zero"})
-	lo.params[m.Bias] = n
-	return n
+	return lo.biasOf[m]
 }
 
 // parameters lists the nodes of a map's Weights space: its weights, then its bias.
@@ -259,15 +270,9 @@ func (lo *lowering) parameters(m *check.Map) value {
 }
 
 func (lo *lowering) param(name string, shape []int, m *check.Map, part tensor.Part) *tensor.Node {
-	if n, ok := lo.params[name]; ok {
-		return n
-	}
-	whole := m.Weight
-	info := tensor.ParamInfo{Kind: tensor.Weight, Init: m.Init.Scheme, Scale: m.Init.Scale, Stream: ir.Stream("init " + whole), Part: part}
+	info := tensor.ParamInfo{Kind: tensor.Weight, Init: m.Init.Scheme, Scale: m.Init.Scale, Stream: ir.Stream("init " + m.Weight), Part: part}
 	info.FanIn, info.FanOut = fans(m)
-	n := lo.Param(name, shape, info)
-	lo.params[name] = n
-	return n
+	return lo.Param(name, shape, info)
 }
 
 // fans counts the edges into and out of a unit (LEARNING.md section 1): kh·kw·channels for a field, units for a dense map.
@@ -280,25 +285,23 @@ func fans(m *check.Map) (in, out int) {
 	return window * c.In.C / c.Field.Groups, window * c.Out.C / c.Field.Groups
 }
 
-// setting is a scalar that is read when the program runs, so that --set recompiles nothing.
+// setting is a parameter of the rule, a scalar that is read when the program runs, so that --set recompiles nothing. It has the name that --set knows it
+// by, which nothing of the machine's own has.
 func (lo *lowering) setting(name string) *tensor.Node {
 	if n, ok := lo.settings[name]; ok {
 		return n
 	}
-	n := lo.Setting(name)
+	n := lo.Setting("learn." + name)
 	lo.settings[name] = n
 	return n
 }
 
-// ones is a constant operand of n weights, all 1: the weights of a sum over a window.
-func (lo *lowering) ones(n int) *tensor.Node {
-	name := fmt.Sprintf("ones.%d", n)
-	if p, ok := lo.params[name]; ok {
-		return p
+// unit is a constant weight of 1: that of a sum over a window.
+func (lo *lowering) unit() *tensor.Node {
+	if lo.one == nil {
+		lo.one = lo.Param("ones.1", []int{1}, tensor.ParamInfo{Kind: tensor.Constant, Init: "one"})
 	}
-	p := lo.Param(name, []int{n}, tensor.ParamInfo{Kind: tensor.Constant, Init: "one"})
-	lo.params[name] = p
-	return p
+	return lo.one
 }
 
 // loss is the task loss per sample (LEARNING.md section 2) from the output's pre-activity.
@@ -339,13 +342,12 @@ func (lo *lowering) goal(g *check.Goal) {
 	params := lo.parameters(g.Over)
 	if g.Minimize != nil {
 		loss := lo.expr(g.Minimize)[0]
-		if !constrains(loss, lo.bias, g.Over) {
-			params = params[:len(params)-1]
-		}
 		for _, param := range params {
-			update(param, loss, true)
+			if leads(loss, param) { // a linear use alone, as transpose is, leaves the bias out
+				update(param, loss, true)
+			}
 		}
-		lo.sum(metricName(group+"_loss", g.Over.Layer.Name), group, loss)
+		lo.sum(group+"_loss."+g.Over.Stem, group, loss)
 		return
 	}
 	for i, gradient := range lo.expr(g.Along) {
@@ -353,41 +355,9 @@ func (lo *lowering) goal(g *check.Goal) {
 	}
 }
 
-// constrains is true for every map whose bias, if it has one, takes part in the loss; a linear-only use (transpose) leaves it out.
-func constrains(loss *tensor.Node, bias func(*check.Map) *tensor.Node, m *check.Map) bool {
-	if m.Bias == "" {
-		return true
-	}
-	b := bias(m)
-	seen := map[*tensor.Node]bool{}
-	var reach func(n *tensor.Node) bool
-	reach = func(n *tensor.Node) bool {
-		if n == b {
-			return true
-		}
-		if seen[n] {
-			return false
-		}
-		seen[n] = true
-		for _, a := range n.Args {
-			if reach(a) {
-				return true
-			}
-		}
-		return false
-	}
-	return reach(loss)
-}
-
-func metricName(kind, layer string) string { return kind + "." + layer }
-
 // sum adds a per-sample value, summed over the batch, to a metric that the host reads and resets.
 func (lo *lowering) sum(metric, group string, perSample *tensor.Node) {
-	m, ok := lo.params[metric]
-	if !ok {
-		m = lo.Param(metric, []int{1}, tensor.ParamInfo{Kind: tensor.Metric, Init: "zero"})
-		lo.params[metric] = m
-	}
+	m := lo.Param(metric, []int{1}, tensor.ParamInfo{Kind: tensor.Metric, Init: "zero"})
 	lo.Update("sum", group, m, lo.Reduce(tensor.SumBatch, perSample))
 }
 

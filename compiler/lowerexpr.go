@@ -149,7 +149,7 @@ func (lo *lowering) exact(layer *check.Layer, u value) value {
 	switch {
 	case layer.Kind == check.AveragePool:
 		// Its windows do not overlap: each value goes back to every input of its window, so that pooling again gives the value.
-		return value{lo.Linear(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), ir.Transpose, lo.ones(1), du[0])}
+		return value{lo.Linear(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), ir.Transpose, lo.unit(), du[0])}
 	case layer.F == nil:
 		return value{lo.weightless(layer, du[0])}
 	}
@@ -192,7 +192,7 @@ func (lo *lowering) weightless(layer *check.Layer, u *tensor.Node) *tensor.Node 
 		return lo.MaxPoolGradient(window(lo.shapeBelow(layer), layer.Shape, layer.Pool), below, lo.h[layer.Index][0], u)
 	case check.AveragePool:
 		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
-		return lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), lo.Linear(rel, ir.Transpose, lo.ones(1), u))
+		return lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), lo.Linear(rel, ir.Transpose, lo.unit(), u))
 	case check.Dropout:
 		return lo.drop(layer, u)
 	}

@@ -110,7 +110,7 @@ func (p *product) inMatrices(m kernel.MatrixProduct, in []inMatrix) []kernel.Stm
 	parts := tiles(unit.Extent/m.Rows, blocks)
 	t := &matrixTile{product: p, MatrixProduct: m, in: in, unit: unit.Var, sums: map[*tensor.Node]int{}}
 	for _, n := range p.products {
-		t.sums[n] = p.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.tile", kernelName(p.group), n.ID), Kind: kernel.Local, Shape: []int{parts[0].size * m.Rows, p.lanes}})
+		t.sums[n] = p.sumOf(n, p.group, "tile", kernel.Local, parts[0].size*m.Rows, p.lanes)
 	}
 	var body []kernel.Stmt
 	for _, part := range parts {
@@ -257,7 +257,7 @@ func (t *gradientTile) multiply() []kernel.Stmt {
 	e := &element{b: t.builder, vars: map[*tensor.Node]string{}}
 	var zero, adds, keep []kernel.Stmt
 	for _, n := range t.outers {
-		t.sums[n] = t.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.tile", kernelName(t.group), n.ID), Kind: kernel.Local, Shape: t.most[:]})
+		t.sums[n] = t.sumOf(n, t.group, "tile", kernel.Local, t.most[:]...)
 		zero = append(zero, &kernel.Let{Var: e.define(n), Value: number(0)})
 		keep = append(keep, &kernel.Store{Buffer: t.sums[n], Index: []kernel.Index{down, along}, Value: only(variable(e.vars[n]))})
 	}
@@ -302,19 +302,19 @@ func (b *builder) copyOf(n *tensor.Node, row int, weight kernel.Index) kernel.Op
 
 // copyFor is the buffer of the copy.
 func (b *builder) copyFor(n *tensor.Node, row int) int {
-	of := &b.plan.Buffers[b.param(n.Args[0])]
-	return b.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.%s", of.Name, b.plan.Precision), Kind: kernel.Temp, Shape: []int{of.Elements() / row * padded(row)}})
+	of := b.param(n.Args[0])
+	return b.copyIn(of, b.plan.Precision.String(), b.plan.Buffers[of].Elements()/row*padded(row))
 }
 
 // packWeights makes the copy of a product's weights; once in a list.
 func (b *builder) packWeights(n *tensor.Node, row int) {
 	from := b.param(n.Args[0])
-	name := "pack_" + b.plan.Buffers[from].Name
-	if b.packed[name] {
+	to := b.copyFor(n, row)
+	if b.packed[to] {
 		return
 	}
-	b.packed[name] = true
-	k := &kernel.Kernel{Name: name, From: fmt.Sprintf("%s to %s", b.plan.Buffers[from].Name, b.plan.Precision)}
+	b.packed[to] = true
+	k := &kernel.Kernel{Name: "pack_" + b.plan.Buffers[from].Name, From: fmt.Sprintf("%s to %s", b.plan.Buffers[from].Name, b.plan.Precision)}
 	vectors := 1
 	if b.target.Fours {
 		vectors = 4
@@ -331,7 +331,7 @@ func (b *builder) packWeights(n *tensor.Node, row int) {
 		if c.width > 1 {
 			loops, x = append(loops, kernel.Loop{Var: "lane", Extent: b.target.Vector, Mark: kernel.Vector}), plus(x, v("lane"), c.width/b.target.Vector)
 		}
-		k.Body = append(k.Body, nest(loops, []kernel.Stmt{&kernel.Store{Buffer: b.copyFor(n, row), Index: []kernel.Index{plus(x, v("r"), padded(row))}, Value: only(load(from, plus(x, v("r"), row)))}})...)
+		k.Body = append(k.Body, nest(loops, []kernel.Stmt{&kernel.Store{Buffer: to, Index: []kernel.Index{plus(x, v("r"), padded(row))}, Value: only(load(from, plus(x, v("r"), row)))}})...)
 	}
 	b.finish(nil, k)
 }

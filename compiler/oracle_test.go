@@ -577,8 +577,8 @@ func TestOracle(t *testing.T) {
 				for _, ph := range phases {
 					o.grad, o.loss = map[string][]float64{}, 0
 					for n := range o.batch {
-						o.noise(step, n, runs.settings["noise"])
-						o.sample(checked.Rule, ph, runs.settings["alpha"], columns(x, o.batch, n), columns(y, o.batch, n))
+						o.noise(step, n, runs.settings["learn.noise"])
+						o.sample(checked.Rule, ph, runs.settings["learn.alpha"], columns(x, o.batch, n), columns(y, o.batch, n))
 					}
 					o.update()
 				}

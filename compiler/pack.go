@@ -12,7 +12,7 @@ import (
 // activity reads a unit of the sample in a lane of a block: from lanes, or from an input as the host wrote it.
 func (b *builder) activity(n *tensor.Node, block, unit, lane kernel.Index) kernel.Operand {
 	if b.asItLies(n) {
-		return load(b.buffers[n.Name], plus(lane, block, b.lanes), unit)
+		return load(b.buffers[n], plus(lane, block, b.lanes), unit)
 	}
 	return load(b.inLanes(n), block, unit, lane)
 }
@@ -32,13 +32,12 @@ func (b *builder) packInput(n *tensor.Node) {
 		return
 	}
 	to := b.inLanes(n)
-	name := "pack_" + n.Name
-	if b.packed[name] {
+	if b.packed[to] {
 		return
 	}
-	b.packed[name] = true
-	from, count := b.buffers[n.Name], units(n.Type.Shape)
-	k := &kernel.Kernel{Name: name, From: n.Name + " to lanes", ByBatch: !b.target.Wide}
+	b.packed[to] = true
+	from, count := b.buffers[n], units(n.Type.Shape)
+	k := &kernel.Kernel{Name: "pack_" + n.Name, From: n.Name + " to lanes", ByBatch: !b.target.Wide}
 	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
 		var body []kernel.Stmt
 		for _, c := range b.fours(count) {
@@ -82,12 +81,11 @@ func (b *builder) packRows(n *tensor.Node, r *ir.Relation) {
 	}
 	lanes, count, p := b.inLanes(n), units(n.Type.Shape), b.panelWidth(n, r)
 	to := b.rows(n, p)
-	name := "pack_" + b.plan.Buffers[to].Name
-	if b.packed[name] {
+	if b.packed[to] {
 		return
 	}
-	b.packed[name] = true
-	k := &kernel.Kernel{Name: name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: !b.target.Wide}
+	b.packed[to] = true
+	k := &kernel.Kernel{Name: "pack_" + b.plan.Buffers[to].Name, From: b.plan.Buffers[lanes].Name + " to panels", ByBatch: !b.target.Wide}
 	b.overSamples(k, func(block kernel.Index, samples int) []kernel.Stmt {
 		var body []kernel.Stmt
 		if n := count / p; n > 0 {
@@ -171,8 +169,7 @@ func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p
 
 // rows is the panels buffer of a value.
 func (b *builder) rows(n *tensor.Node, p int) int {
-	name := fmt.Sprintf("%s.panels%d", b.plan.Buffers[b.inLanes(n)].Name, p)
-	return b.buffer(kernel.Buffer{Name: name, Kind: kernel.Temp, Shape: []int{(units(n.Type.Shape) + p - 1) / p, b.program.Batch, p}})
+	return b.copyIn(b.inLanes(n), fmt.Sprintf("panels%d", p), (units(n.Type.Shape)+p-1)/p, b.program.Batch, p)
 }
 
 // rowOperand reads unit i of sample n from an input's own rows, or from panels where i = P·panel + rest is split by its terms.
@@ -181,7 +178,7 @@ func (b *builder) rowOperand(n *tensor.Node, r *ir.Relation, block, row, unit ke
 		return b.activity(n, block, unit, v("n"))
 	}
 	if n.Op == tensor.Input {
-		return load(b.buffers[n.Name], row, unit)
+		return load(b.buffers[n], row, unit)
 	}
 	p := b.panelWidth(n, r)
 	panel, within := at(unit.Const/p), at(unit.Const%p)

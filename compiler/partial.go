@@ -1,8 +1,6 @@
 package compiler
 
 import (
-	"fmt"
-
 	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
 )
@@ -56,7 +54,7 @@ func (w *gradient) inSlab(body []kernel.Stmt) []kernel.Stmt {
 // partial is where a weight's sum over a slab waits.
 func (w *gradient) partial(n *tensor.Node, weight kernel.Index) kernel.Operand {
 	weights := units(w.rel.WShape)
-	return load(w.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.slabs", kernelName(w.group), n.ID), Kind: kernel.Temp, Shape: []int{w.slabs, weights}}), v("slab"), weight)
+	return load(w.sumOf(n, w.group, "slabs", kernel.Temp, w.slabs, weights), v("slab"), weight)
 }
 
 // keep stores a weight's sums over a slab.

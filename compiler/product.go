@@ -361,7 +361,7 @@ func (p *product) element() *element {
 
 // waiting is the buffer in which a product's sums wait from slab to slab.
 func (p *product) waiting(n *tensor.Node) int {
-	return p.buffer(kernel.Buffer{Name: fmt.Sprintf("%s.s%d.sum", kernelName(p.group), n.ID), Kind: kernel.Temp, Shape: []int{p.blocks, units(n.Type.Shape), p.lanes}})
+	return p.sumOf(n, p.group, "sum", kernel.Temp, p.blocks, units(n.Type.Shape), p.lanes)
 }
 
 // overVectors puts what is done for a vector of samples into the loops that a register tile unrolls.
@@ -406,7 +406,7 @@ func (b *builder) lanesOf(body []kernel.Stmt, whole bool) []kernel.Stmt {
 // param is the buffer of a parameter, or of a value made of parameters (sign(W)).
 func (b *builder) param(n *tensor.Node) int {
 	if n.Op == tensor.Param {
-		return b.buffers[n.Name]
+		return b.buffers[n]
 	}
 	return b.inWhole(n)
 }
@@ -432,9 +432,20 @@ func (b *builder) element(f *fusion, g *group, dims []kernel.Index, shape []int)
 func (e *element) define(n *tensor.Node) string {
 	name := fmt.Sprintf("s%d", n.ID)
 	if n.Name != "" {
-		name = strings.NewReplacer(".", "_").Replace(n.Name)
+		name = e.b.variableOf(n)
 	}
 	e.vars[n] = name
+	return name
+}
+
+// variableOf is the variable of a value that has a name: that with underscores for its dots. What the builder calls variables of its own has no underscore,
+// or a dot, so the two do not meet; two values may (a.b_c and a_b.c), and then one gets a number.
+func (b *builder) variableOf(n *tensor.Node) string {
+	name, ok := b.variables[n]
+	if !ok {
+		name = unlike(strings.ReplaceAll(n.Name, ".", "_"), "_", b.named)
+		b.named[name], b.variables[n] = true, name
+	}
 	return name
 }
 
@@ -453,7 +464,7 @@ func (e *element) operand(n *tensor.Node) kernel.Operand {
 	}
 	switch {
 	case n.Op == tensor.Input && !n.Type.Batch:
-		return load(e.b.buffers["settings"], at(e.b.settingIndex(n.Name)))
+		return load(e.b.settings, at(e.b.settingIndex(n.Name)))
 	case n.Type.Batch && len(n.Type.Shape) == 0:
 		return e.b.activity(n, e.b.block(), at(0), e.b.lane())
 	case n.Type.Batch:

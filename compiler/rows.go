@@ -156,7 +156,7 @@ func (b *builder) overUnits(f *fusion, g *group, s *stage, vars map[*tensor.Node
 			case tensor.MaxUnits:
 				before = append(before, &kernel.Let{Var: name, Value: number(lowest)})
 			case tensor.ArgMaxUnits:
-				before = append(before, &kernel.Let{Var: name + "_max", Value: number(lowest)}, &kernel.Let{Var: name, Value: number(0)})
+				before = append(before, &kernel.Let{Var: name + ".max", Value: number(lowest)}, &kernel.Let{Var: name, Value: number(0)})
 			}
 			if outside(f, g, n) {
 				after = append(after, b.storeSample(n, name))
@@ -261,8 +261,8 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 			larger := ir.Call(ir.OpLess, ir.In(1), ir.In(0))
 			unit := kernel.Operand{Kind: kernel.Position, Index: []kernel.Index{e.unit}}
 			return []kernel.Stmt{
-				&kernel.Assign{Var: name, Value: kernel.Value{Expr: ir.Call(ir.OpSelect, larger, ir.In(2), ir.In(3)), Operands: []kernel.Operand{x, variable(name + "_max"), unit, variable(name)}}},
-				&kernel.Assign{Var: name + "_max", How: kernel.Largest, Value: only(x)},
+				&kernel.Assign{Var: name, Value: kernel.Value{Expr: ir.Call(ir.OpSelect, larger, ir.In(2), ir.In(3)), Operands: []kernel.Operand{x, variable(name + ".max"), unit, variable(name)}}},
+				&kernel.Assign{Var: name + ".max", How: kernel.Largest, Value: only(x)},
 			}
 		}
 		return b.pool(e, n)
@@ -303,7 +303,7 @@ func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]st
 			if r.Op == tensor.Random {
 				d := &kernel.Draw{Stream: r.Stream, Row: row, Block: q}
 				for i := range d.Vars {
-					d.Vars[i] = fmt.Sprintf("e%d_%d", r.ID, i)
+					d.Vars[i] = fmt.Sprintf("e%d.%d", r.ID, i)
 				}
 				body = append(body, d)
 			}
@@ -312,7 +312,7 @@ func (b *builder) inFours(s *stage, one func([]kernel.Index, map[*tensor.Node]st
 			draws := map[*tensor.Node]string{}
 			for _, r := range s.nodes {
 				if r.Op == tensor.Random {
-					draws[r] = fmt.Sprintf("e%d_%d", r.ID, i)
+					draws[r] = fmt.Sprintf("e%d.%d", r.ID, i)
 				}
 			}
 			body = append(body, one(flatDims(plus(scale(q, 4), at(i), 1), s.shape), draws)...)

@@ -82,6 +82,7 @@ func split(p *tensor.Program, _ *Target) []Remark {
 		}
 	}
 	sortByUse(p)
+	distinguish(p)
 	return nil
 }
 

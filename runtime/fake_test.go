@@ -20,7 +20,7 @@ import (
 
 // fakePlan is a plan of two parameters with optimizer states, two inputs, and sums. Its kernels are the fake machine's.
 func fakePlan(batch int, optimizer ...string) *kernel.Plan {
-	p := &kernel.Plan{Name: "fake", Batch: batch, Settings: []string{"forward.lr", "forward.t", "inverse.lr", "step0", "step1", "seed0", "noise"}}
+	p := &kernel.Plan{Name: "fake", Batch: batch, Settings: []string{"forward.lr", "forward.t", "inverse.lr", "step0", "step1", "seed0", "learn.noise"}}
 	add := func(kind kernel.BufferKind, name string, shape ...int) {
 		b := kernel.Buffer{Name: name, Kind: kind, Shape: shape}
 		if kind == kernel.Weight {

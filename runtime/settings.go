@@ -35,7 +35,7 @@ func newSettings(prog *Program, p *kernel.Plan) (*settings, error) {
 		s.at[name] = i
 	}
 	for _, param := range prog.Params {
-		s.set(param.Name, param.Value)
+		s.set("learn."+param.Name, param.Value)
 	}
 	for k := range 4 {
 		s.set(fmt.Sprintf("seed%d", k), float64(prog.Seed>>(16*k)&0xffff))

@@ -127,7 +127,7 @@ func TestDecay(t *testing.T) {
 			for k, set := range r.set {
 				require.InDelta(t, want[k/4], set["forward.lr"], 1e-6, "step %d", k)
 				require.Equal(t, float32(0.25), set["inverse.lr"])
-				require.Equal(t, []float32{float32(k), 7, 0.5}, []float32{set["step0"], set["seed0"], set["noise"]})
+				require.Equal(t, []float32{float32(k), 7, 0.5}, []float32{set["step0"], set["seed0"], set["learn.noise"]})
 			}
 		})
 	}

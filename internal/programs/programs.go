@@ -79,7 +79,7 @@ func Case(c *compiler.Compilation) backendtest.Case {
 func Settings(p *check.Program, step int) map[string]float64 {
 	s := map[string]float64{"step0": float64(step - 1)}
 	for _, param := range p.Params {
-		s[param.Name] = param.Value
+		s["learn."+param.Name] = param.Value
 	}
 	for k := range 4 {
 		s[fmt.Sprintf("seed%d", k)] = float64(uint64(Seed) >> (16 * k) & 0xffff)

@@ -34,11 +34,11 @@ update:
   %13 = reduce sum_units %10 : [N]
   %14 = reduce max_units %10 : [N]
   %15 = reduce argmax_units %10 : [N]
-  %16 a.l2 = map "1" : []
-  %17 a.l2 = map "$0 + $1 + $2" %13, %14, %15 : [N]   # sdtp.bnet:5
+  b.l2 = map "1" : []
+  a.l2 = map "$0 + $1 + $2" %13, %14, %15 : [N]   # sdtp.bnet:5
   "update" = linear outer r1 %9, %10 : [5, 4]
-  update minimize adam forward l1.W, %17, l1.W.m, l1.W.v @ step:learn_l1.W   # sdtp.bnet:5
-  update sum evaluate loss, %16
+  update minimize adam forward l1.W, a.l2, l1.W.m, l1.W.v @ step:learn_l1.W   # sdtp.bnet:5
+  update sum evaluate loss, b.l2
 `
 
 // everythingElse has what everything's types leave no place for, and the odd cases of passes.

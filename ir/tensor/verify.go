@@ -11,15 +11,15 @@ import (
 // groups are what an Update may belong to: the hyperparameters it reads, and the lists it runs in.
 var groups = []string{"forward", "inverse", "evaluate"}
 
-// Verify checks what every pass must leave: arguments before users, types that follow from the operations, unique names of params and
-// inputs, updates that write each param once per list with the states its optimizer has. The error names the node.
+// Verify checks what every pass must leave: arguments before users, types that follow from the operations, names that no two nodes
+// have, updates that write each param once per list with the states its optimizer has. The error names the node.
 func (p *Program) Verify() error {
 	if p.Batch < 1 {
 		return fmt.Errorf("program %s has batch %d", p.Name, p.Batch)
 	}
 	v := &verifier{
 		program: p, before: map[*Node]bool{}, relations: map[*ir.Relation]bool{},
-		buffers: map[string]bool{}, settings: map[string]bool{}, written: map[*Node]map[string]bool{},
+		names: map[string]bool{}, written: map[*Node]map[string]bool{},
 	}
 	for i, n := range p.Nodes {
 		if n == nil {
@@ -40,8 +40,7 @@ type verifier struct {
 	program   *Program
 	before    map[*Node]bool // the nodes that are sound
 	relations map[*ir.Relation]bool
-	buffers   map[string]bool // names of params and batch inputs, which the host addresses
-	settings  map[string]bool
+	names     map[string]bool
 	written   map[*Node]map[string]bool // lists by param or state
 }
 
@@ -75,29 +74,18 @@ func (v *verifier) node(n *Node) error {
 	if err := stray(n); err != nil {
 		return err
 	}
+	if hosts := n.Op == Param || n.Op == Input; v.names[n.Name] || hosts && n.Name == "" {
+		return fmt.Errorf("name %q is empty or taken", n.Name)
+	}
+	if n.Name != "" {
+		v.names[n.Name] = true
+	}
 	switch n.Op {
 	case Param:
-		if err := verifyParam(n); err != nil {
-			return err
-		}
-		return v.unique(v.buffers, n)
-	case Input:
-		if n.Type.Batch {
-			return v.unique(v.buffers, n)
-		}
-		return v.unique(v.settings, n)
+		return verifyParam(n)
 	case Update:
 		return v.update(n)
 	}
-	return nil
-}
-
-// unique refuses a second node of a name; settings have a space of names of their own, as in a plan.
-func (v *verifier) unique(names map[string]bool, n *Node) error {
-	if n.Name == "" || names[n.Name] {
-		return fmt.Errorf("name %q is empty or taken", n.Name)
-	}
-	names[n.Name] = true
 	return nil
 }
 
