@@ -19,14 +19,13 @@ func lower(p *check.Program, batch int) *tensor.Program {
 		Program: tensor.New(p.Name, batch), source: p,
 		weightsOf: map[*check.Map]value{}, biasOf: map[*check.Map]*tensor.Node{},
 		settings: map[string]*tensor.Node{}, draws: map[int]*tensor.Node{},
-		values: map[*check.Value]value{}, relations: map[*check.Map][]*ir.Relation{},
+		values: map[*check.Value]value{}, whole: map[*check.Value]value{}, relations: map[*check.Map][]*ir.Relation{},
 		masks: map[*check.Layer]*tensor.Node{},
 	}
 	lo.Alternating = p.Schedule == check.Alternating && p.Inverse.Name != ""
 	lo.forward()
 	for _, v := range p.Values {
-		lo.at("target", v.From)
-		lo.values[v] = lo.named(fmt.Sprintf("%s.%s", v.Name, lo.layerName(v.Layer)), lo.expr(v.Expr))
+		lo.value(v)
 	}
 	for _, g := range p.Goals {
 		lo.at("update", g.From)
@@ -52,10 +51,26 @@ type lowering struct {
 	settings  map[string]*tensor.Node
 	draws     map[int]*tensor.Node
 	values    map[*check.Value]value
+	whole     map[*check.Value]value // values in evaluation, where that differs
 	relations map[*check.Map][]*ir.Relation
 	masks     map[*check.Layer]*tensor.Node // of dropout
 	// evaluating says that layers are applied as in evaluation: dropout lets everything through.
 	evaluating bool
+}
+
+// value is what an equation defines. With evaluating it is lowered anew, at the activities of evaluation, for the measures that read it.
+func (lo *lowering) value(v *check.Value) value {
+	values, pass, prefix := lo.values, "target", ""
+	if lo.evaluating {
+		values, pass, prefix = lo.whole, "evaluate", "whole."
+	}
+	if _, ok := values[v]; !ok {
+		before, from := lo.Pass, lo.From
+		lo.at(pass, v.From)
+		values[v] = lo.named(fmt.Sprintf("%s%s.%s", prefix, v.Name, lo.layerName(v.Layer)), lo.expr(v.Expr))
+		lo.at(before, from)
+	}
+	return values[v]
 }
 
 func (lo *lowering) at(pass, from string) { lo.Pass, lo.From = pass, from }
@@ -375,7 +390,8 @@ func (lo *lowering) evaluation() {
 	lo.at("evaluate", "")
 	weight := lo.Input("weight", tensor.Type{Batch: true, Shape: []int{}})
 	add := func(metric string, perSample *tensor.Node) {
-		lo.sum(metric, "evaluate", lo.Map(expr("$0 * $1"), perSample, weight))
+		// Selected, not multiplied: what fills a short batch up may be anything, and 0 times that is not 0.
+		lo.sum(metric, "evaluate", lo.Map(expr("select($1, $0, 0)"), perSample, weight))
 	}
 	add("loss", loss)
 	if lo.source.Loss == check.CrossEntropy {

@@ -28,13 +28,13 @@ func (lo *lowering) expr(e *check.Expr) value {
 	case check.List:
 		return append(lo.expr(e.Args[0]), lo.expr(e.Args[1])...)
 	case check.Ref:
-		return lo.values[e.Value]
+		return lo.value(e.Value)
 	case check.Add, check.Sub, check.Mul, check.Div:
 		return lo.elementwise(binary[e.Op], lo.expr(e.Args[0]), lo.expr(e.Args[1]))
 	case check.Neg:
 		return lo.elementwise("-$0", lo.expr(e.Args[0]))
 	case check.Power:
-		return lo.elementwise(power(e.Number), lo.expr(e.Args[0]))
+		return lo.power(lo.expr(e.Args[0]), e.Number)
 	case check.Call:
 		return lo.call(e)
 	case check.Apply:
@@ -74,18 +74,30 @@ func (lo *lowering) expr(e *check.Expr) value {
 
 var binary = map[check.Op]string{check.Add: "$0 + $1", check.Sub: "$0 - $1", check.Mul: "$0 * $1", check.Div: "$0 / $1"}
 
-// power writes small whole powers as products, which are exact and differentiate without a logarithm.
-func power(n float64) string {
+// power writes whole powers as products, which have a value of negative numbers, too, and differentiate without a logarithm: small ones as one expression,
+// others by squaring, step by step, so that x^n is about 2·log n of them.
+func (lo *lowering) power(x value, n float64) value {
 	switch {
-	case n >= 1 && n <= 8 && n == float64(int(n)):
-		return strings.TrimSuffix(strings.Repeat("$0 * ", int(n)), " * ")
 	case n == 0.5:
-		return "sqrt($0)"
-	case n < 0 && n >= -8 && n == float64(int(n)):
-		return "1 / (" + power(-n) + ")"
+		return lo.elementwise("sqrt($0)", x)
+	case n != math.Trunc(n):
+		return lo.elementwise(fmt.Sprintf("exp(%v * log($0))", n), x)
+	case n == 0:
+		return lo.elementwise("1", x)
+	case n < 0 && n >= -8:
+		return lo.elementwise("1 / ("+repeated(-n)+")", x)
+	case n < 0:
+		return lo.elementwise("1 / $0", lo.power(x, -n))
+	case n <= 8:
+		return lo.elementwise(repeated(n), x)
+	case math.Mod(n, 2) == 1:
+		return lo.elementwise("$0 * $1", lo.power(x, n-1), x)
 	}
-	return fmt.Sprintf("exp(%v * log($0))", n)
+	return lo.elementwise("$0 * $0", lo.power(x, n/2))
 }
+
+// repeated is $0 as often as n says.
+func repeated(n float64) string { return strings.TrimSuffix(strings.Repeat("$0 * ", int(n)), " * ") }
 
 // elementwise applies a scalar expression part by part; operands of one part stretch.
 func (lo *lowering) elementwise(text string, operands ...value) value {
@@ -194,7 +206,9 @@ func (lo *lowering) weightless(layer *check.Layer, u *tensor.Node) *tensor.Node 
 		rel := window(lo.shapeBelow(layer), layer.Shape, layer.Pool)
 		return lo.Map(ir.Call(ir.OpDiv, ir.In(0), ir.Num(float64(layer.Pool.KH*layer.Pool.KW))), lo.Linear(rel, ir.Transpose, lo.unit(), u))
 	case check.Dropout:
-		return lo.drop(layer, u)
+		if !lo.evaluating {
+			return lo.drop(layer, u)
+		}
 	}
 	return u
 }

@@ -54,7 +54,7 @@ func inline(n *tensor.Node, readers map[*tensor.Node]int) bool {
 		return ir.In(len(args) - 1)
 	}
 	for i, a := range n.Args {
-		if !mergeable(a, n, readers) {
+		if !mergeable(a, n, i, readers) {
 			subst[i] = position(a)
 			continue
 		}
@@ -107,7 +107,7 @@ func mark(e *ir.Expr, used []bool) {
 	}
 }
 
-func mergeable(a, into *tensor.Node, readers map[*tensor.Node]int) bool {
+func mergeable(a, into *tensor.Node, input int, readers map[*tensor.Node]int) bool {
 	if a.Op != tensor.Map || a.Name != "" {
 		return false
 	}
@@ -117,7 +117,19 @@ func mergeable(a, into *tensor.Node, readers map[*tensor.Node]int) bool {
 	if !a.Type.Equal(into.Type) {
 		return false
 	}
-	return readers[a] == 1 || a.Expr.Flops() == 0
+	return a.Expr.Flops() == 0 || readers[a] == 1 && (occurrences(into.Expr, input)-1)*a.Expr.Flops() <= 1
+}
+
+// occurrences is how often an expression reads an input.
+func occurrences(e *ir.Expr, input int) int {
+	n := 0
+	if e.Op == ir.OpInput && e.Input == input {
+		n++
+	}
+	for _, a := range e.Args {
+		n += occurrences(a, input)
+	}
+	return n
 }
 
 // drop removes every node that no Update needs; params and inputs stay where something reads them.
