@@ -126,3 +126,53 @@ func TestBiasesBehindConstants(t *testing.T) {
 	}
 	require.NotZero(t, slices.Max(moves["y.b"]))
 }
+
+// Pooling reads zeros in its padding, dilated or not: the mean counts them, and no maximum at the edge is below zero.
+func TestPoolingReadsPadding(t *testing.T) {
+	for _, c := range []struct {
+		window                              string
+		outH, outW, kernel, stride, pad, by int
+	}{
+		{"2x2 stride 2 pad 2", 5, 4, 2, 2, 2, 1}, {"3x3 stride 1 same", 6, 5, 3, 1, 1, 1}, {"2x2 stride 1 dilation 2", 4, 3, 2, 1, 0, 2}, {"2x2 stride 3 dilation 2 pad 1", 2, 2, 2, 3, 1, 2},
+	} {
+		for _, kind := range []string{"max", "average"} {
+			p := programs.Program{Name: "n", Text: fmt.Sprintf(`network n {
+  input image 6x5x2
+  layer p = pool %s %s
+  output y = all -> 3, softmax
+}
+
+learn bp { forward sgd(lr = 0.1) }
+
+train on npy("x.npy", "y.npy") { batch 7 }
+
+measure sum = dot(h[p], 1 + 0 * h[p])
+`, kind, c.window)}
+			want := 0.0
+			got, kernels := measured(t, p, func(runs *trial) {
+				x := runs.inputs["x"]
+				for i := range x {
+					x[i] -= 1.5 // all below zero
+				}
+				runs.inputs["weight"] = slices.Repeat([]float64{1}, 7)
+				for n := range 7 * c.outH * c.outW * 2 {
+					channel, column, row, sample := n%2, n/2%c.outW, n/2/c.outW%c.outH, n/2/c.outW/c.outH
+					largest, sum := math.Inf(-1), 0.0
+					for k := range c.kernel * c.kernel {
+						iy, ix, v := row*c.stride+k/c.kernel*c.by-c.pad, column*c.stride+k%c.kernel*c.by-c.pad, 0.0
+						if iy >= 0 && iy < 6 && ix >= 0 && ix < 5 {
+							v = x[((sample*6+iy)*5+ix)*2+channel]
+						}
+						largest, sum = max(largest, v), sum+v
+					}
+					if kind == "average" {
+						largest = sum / float64(c.kernel*c.kernel)
+					}
+					want += steps * largest
+				}
+			})
+			require.InEpsilon(t, want, got["sum"], 1e-9, "%s %s", kind, c.window)
+			require.InEpsilon(t, want, kernels["sum"], 1e-9, "%s %s", kind, c.window)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func window(in, out check.Shape, f check.Field) *ir.Relation {
 		Axes:     []ir.Axis{{Name: "y", Extent: out.H}, {Name: "x", Extent: out.W}, {Name: "c", Extent: out.C}, {Name: "ky", Extent: f.KH}, {Name: "kx", Extent: f.KW}},
 		OutShape: []int{out.H, out.W, out.C}, InShape: []int{in.H, in.W, in.C}, WShape: []int{1},
 		Out: []ir.Index{at(0, y, 1), at(0, x, 1), at(0, c, 1)},
-		In:  []ir.Index{at(-f.PadTop, y, f.StrideH, ky, 1), at(-f.PadLeft, x, f.StrideW, kx, 1), at(0, c, 1)},
+		In:  []ir.Index{at(-f.PadTop, y, f.StrideH, ky, f.DilH), at(-f.PadLeft, x, f.StrideW, kx, f.DilW), at(0, c, 1)},
 		W:   []ir.Index{at(0)},
 	})
 }

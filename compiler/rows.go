@@ -273,10 +273,7 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 // pool is the largest input of one window, or, for its adjoint, the sum over the windows that an input was the largest of.
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
-	role, start := windowRole(n), lowest
-	if role == ir.Transpose {
-		start = 0
-	}
+	role, start := windowRole(n), number(0)
 	w := &walk{shape: loopShape(n), dims: e.dims, whole: true}
 	for _, l := range cutLoops(n.Rel, role, true) {
 		w.loops = append(w.loops, kernel.Loop{Var: fmt.Sprintf("u%d", l.dim), Extent: l.extent})
@@ -290,7 +287,26 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
 			Operands: []kernel.Operand{at(n.Args[0], e.unit), at(n.Args[1], s.operand), at(n.Args[2], s.operand)}}}
 	}
-	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: number(start)}}, inGuards(s.reduce, s.guards, []kernel.Stmt{add})...)
+	if n.Kind == tensor.MaxWindow {
+		start = s.paddingOr(lowest)
+	}
+	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: start}}, inGuards(s.reduce, s.guards, []kernel.Stmt{add})...)
+}
+
+// paddingOr is what a window's maximum starts from: the zero of padding where the window reaches into it, or else a number.
+func (s *source) paddingOr(x float64) kernel.Value {
+	start := number(x)
+	for _, g := range s.guards {
+		first, last := g.Num, g.Num
+		for _, l := range s.reduce {
+			first, last = substitute(first, l.Var, at(0)), substitute(last, l.Var, at(l.Extent-1))
+		}
+		for _, beyond := range []kernel.Index{plus(at(-1), first, -1), plus(last, at(-g.Extent), 1)} { // not below zero, where it is outside
+			start.Expr = ir.Call(ir.OpSelect, ir.Call(ir.OpLess, ir.In(len(start.Operands)), ir.Num(0)), start.Expr, ir.Num(0))
+			start.Operands = append(start.Operands, kernel.Operand{Kind: kernel.Position, Index: []kernel.Index{beyond}})
+		}
+	}
+	return start
 }
 
 // inFours walks the flat units four at a time, with one draw of four numbers for each Random of the stage.

@@ -7,7 +7,7 @@ import (
 	"bnetc/ir/tensor"
 )
 
-// lowest starts a maximum, as in kernels: what a window has that lies in the padding altogether.
+// lowest starts a maximum, as in kernels.
 const lowest = -math.MaxFloat32
 
 func (r *tensorRun) reduce(n *tensor.Node) []float64 {
@@ -48,8 +48,16 @@ func (r *tensorRun) reduce(n *tensor.Node) []float64 {
 			out[i/units*own+i%own] += x // a sample's units are whole turns of its own
 		}
 	case tensor.MaxWindow:
+		points := 1
+		for _, a := range n.Rel.Axes {
+			points *= a.Extent
+		}
+		inside := make([]int, len(out))
+		r.windows(n.Rel, func(o, _ int) { inside[o]++ })
 		for i := range out {
-			out[i] = lowest
+			if inside[i]*elements(n.Rel.OutShape) == points {
+				out[i] = lowest // a window that reads padding has its zeros
+			}
 		}
 		r.windows(n.Rel, func(o, i int) { out[o] = max(out[o], a[i]) })
 	case tensor.ToMaxWindow:

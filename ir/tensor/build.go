@@ -56,7 +56,7 @@ func (p *Program) SumTo(a *Node, shape []int) *Node {
 	return p.add(&Node{Op: Reduce, Kind: SumTrailing, Args: []*Node{a}, Type: Type{Shape: shape}})
 }
 
-// MaxPool is the largest input of each window of a relation.
+// MaxPool is the largest input of each window of a relation; padding reads zeros.
 func (p *Program) MaxPool(rel *ir.Relation, a *Node) *Node {
 	return p.add(&Node{Op: Reduce, Kind: MaxWindow, Rel: rel, Args: []*Node{a}})
 }

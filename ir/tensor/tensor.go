@@ -34,7 +34,7 @@ const (
 	ArgMaxUnits                   // {true, S} -> {true, []}: flat index of the largest, ties to the lowest
 	SumBatch                      // {true, S} -> {false, S}
 	MeanBatch                     // {true, S} -> {false, S}
-	MaxWindow                     // {true, in} -> {true, out}: the largest input of each window of Rel
+	MaxWindow                     // {true, in} -> {true, out}: the largest input of each window of Rel, in whose padding are zeros
 	SumTrailing                   // {true, [.. C]} -> {true, Type.Shape}: sum over leading (location) axes, for shared biases
 	ToMaxWindow                   // (in, out, adjoint of out) -> {true, in}: the adjoint of MaxWindow
 )
