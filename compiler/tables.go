@@ -8,7 +8,7 @@ import (
 
 // Tables tells the checker which nonlinearities, optimizers and schedules there are: it may not look at ir itself.
 func Tables() check.Options {
-	var o check.Options
+	o := check.Options{Largest: ir.MaxUnits}
 	for _, f := range ir.Functions {
 		info := check.FunctionInfo{Name: f.Name, Output: f.OverAll}
 		for _, p := range f.Params {

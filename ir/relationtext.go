@@ -222,7 +222,7 @@ func (p *relationParser) index(axes []Axis) Index {
 const (
 	maxAxes    = 64
 	maxExtent  = 1 << 31
-	maxUnits   = 1 << 40
+	MaxUnits   = 1 << 40 // of a tensor
 	maxReaches = 1 << 40
 )
 
@@ -273,7 +273,7 @@ func (r *Relation) Verify() error {
 func VerifyShape(shape []int) error {
 	units := 1
 	for _, n := range shape {
-		if n < 1 || n > maxUnits/units {
+		if n < 1 || n > MaxUnits/units {
 			return fmt.Errorf("shape %v is empty or too large", shape)
 		}
 		units *= n

@@ -46,6 +46,10 @@ func (in *instance) addMap(name lang.Name, l int, m *Map) bool {
 		in.mapAt[name.Text] = m.Span
 	}
 	m.Name = in.nameOf(name.Text, l)
+	if !in.fits(m.WeightShape) {
+		in.failed = true
+		in.tooMany(m.Span, m.Name+" has more weights", m.WeightShape)
+	}
 	if old := in.maps[name.Text][l]; old != nil {
 		in.fail(diag.DuplicateCase, m.Span, m.Name+" is declared twice").Also(old.Span, "the first")
 		return false

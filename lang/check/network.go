@@ -97,6 +97,10 @@ func (c *checker) inputShape(in *lang.InputDecl) Shape {
 		}
 	}
 	switch d := in.Dims; {
+	case in.Image && len(d) == 3 && !c.fits(d):
+		c.tooMany(in.At, "the input has more units", d)
+		c.broken = true
+		return Shape{}
 	case in.Image && len(d) == 3:
 		return Shape{H: d[0], W: d[1], C: d[2]}
 	case in.Image:
@@ -145,6 +149,10 @@ func (c *checker) layer(d *lang.Layer, in Shape, last bool) *Layer {
 	layer.Kind = w.kind
 	ok := c.words(d, w)
 	conn, shape, fits := w.shape(c, d, in)
+	if ok && fits && !c.fits([]int{shape.H, shape.W, shape.C}) {
+		c.tooMany(layer.Span, "layer "+layer.Name+" has more units", []int{shape.H, shape.W, shape.C})
+		c.broken, ok = true, false
+	}
 	if ok && fits {
 		layer.Shape = shape
 	}
@@ -165,6 +173,17 @@ func (c *checker) layer(d *lang.Layer, in Shape, last bool) *Layer {
 	return layer
 }
 
+// fits tells whether a tensor of a shape is small enough to compute with.
+func (c *checker) fits(shape []int) bool {
+	left := c.opts.Largest
+	for _, n := range shape {
+		if left /= max(1, n); left == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // words holds the words of a kind against what it takes.
 func (c *checker) words(d *lang.Layer, w *layerWord) bool {
 	k := d.Kind
@@ -179,6 +198,11 @@ func (c *checker) words(d *lang.Layer, w *layerWord) bool {
 		return true
 	}
 	return false
+}
+
+// tooMany reports a tensor of a shape that does not fit.
+func (c *checker) tooMany(at diag.Span, what string, shape []int) {
+	c.list.Error(diag.LayerTooLarge, at, what+" than can be computed with").Expected(fmt.Sprintf("at most %d", c.opts.Largest)).Found(dimsText(shape))
 }
 
 // withoutWeights completes pooling, flatten and dropout.
@@ -221,6 +245,10 @@ func (c *checker) sharing(conn *Connectivity, opts layerOptions) {
 func (c *checker) forwardMap(kind MapKind, layer *Layer, conn Connectivity, opts layerOptions, weight, bias string) *Map {
 	m := &Map{Kind: kind, Name: "f[" + layer.Name + "]", Layer: layer, Conn: conn, Stem: layer.Name, Weight: layer.Name + weight, Init: opts.init, Span: layer.Span}
 	m.WeightShape, m.BiasShape = parameterShapes(conn)
+	if !c.fits(m.WeightShape) {
+		c.broken = true
+		c.tooMany(layer.Span, "layer "+layer.Name+" has more weights", m.WeightShape)
+	}
 	if opts.noBias {
 		m.BiasShape = nil
 	} else {

@@ -17,6 +17,7 @@ type Options struct {
 	Optimizers []OptimizerInfo // the optimizers there are
 	Decays     []string        // the learning-rate schedules there are
 	Precisions []string        // the precisions there are, the default first
+	Largest    int             // how many numbers one tensor may have
 	Set        []string        // PATH=VALUE of --set
 }
 

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,4 +119,19 @@ func TestInverses(t *testing.T) {
 		}
 		require.Equal(t, c.want, got, c.layer)
 	}
+}
+
+// A map that a rule declares may be larger than the layers it connects.
+func TestFeedbackTooLarge(t *testing.T) {
+	_, diagnostics := checked("n.bnet", `network n {
+  input 4
+  layer l1 = all -> 16777216, tanh
+  layer l2 = all -> 4, tanh
+  output y = all -> 131072, softmax
+}
+
+learn dfa { forward sgd(lr = 0.1) }
+`)
+	require.Contains(t, diagnostics, "error[layer-too-large]: B[l1] has more weights than can be computed with")
+	require.Equal(t, 1, strings.Count(diagnostics, "error["), diagnostics)
 }

@@ -72,6 +72,8 @@ const (
 	MissingSize Code = "missing-size"
 	// FieldTooLarge is a window larger than what it looks at.
 	FieldTooLarge Code = "field-too-large"
+	// LayerTooLarge is a layer, or a map of one, with more units or weights than can be computed with.
+	LayerTooLarge Code = "layer-too-large"
 	// FieldOfFlat is a window behind `flatten`, which leaves no locations to go over.
 	FieldOfFlat Code = "field-of-flat"
 	// BadPadding is a `pad` that takes neither one, two nor four numbers.
