@@ -165,8 +165,6 @@ func (g *reverse) back(n, adj *tensor.Node) {
 		switch n.Kind {
 		case tensor.SumUnits, tensor.SumBatch, tensor.SumTrailing:
 			g.add(a, g.Map(ir.In(1), a, adj))
-		case tensor.MeanBatch:
-			g.add(a, g.Map(ir.Call(ir.OpMul, ir.Num(1/float64(g.Batch)), ir.In(1)), a, adj))
 		case tensor.MaxUnits, tensor.ArgMaxUnits:
 			// The maximum is only ever the shift of a log-sum-exp, in which it cancels.
 		case tensor.MaxWindow:

@@ -47,7 +47,7 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 		}
 	}
 	for _, k := range p.Kernels {
-		k.Bytes = moved(p, k.Body)
+		k.Bytes = moved(p, k)
 	}
 	return []Remark{{Subject: "activities", Text: fmt.Sprintf("%d of %d buffers in %s, which takes %s less", narrowed, temps, p.Precision, BytesText(4*int64(saved)))}}
 }

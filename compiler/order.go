@@ -21,7 +21,7 @@ func order(p *kernel.Plan, t *Target) []Remark {
 		written, read := map[int][]access{}, map[int][]access{}
 		for s := range l.Steps {
 			k := p.Kernels[l.Steps[s].Kernel]
-			reads, writes := touches(k.Body)
+			reads, writes := k.Buffers()
 			level := 0
 			after := func(list []access) {
 				for _, a := range list {
@@ -58,48 +58,14 @@ func order(p *kernel.Plan, t *Target) []Remark {
 	return remarks
 }
 
-// touches lists the buffers that statements read and write, each once.
-func touches(body []kernel.Stmt) (reads, writes []int) {
-	add := func(list *[]int, b int) {
-		if !slices.Contains(*list, b) {
-			*list = append(*list, b)
+// moved counts the bytes that a kernel must move at least once: every buffer it reads or writes; one that it adds to, both ways.
+func moved(p *kernel.Plan, k *kernel.Kernel) (bytes int64) {
+	reads, writes := k.Buffers()
+	kernel.Walk(k.Body, func(s kernel.Stmt) {
+		if s, ok := s.(*kernel.Store); ok && s.How != kernel.Set && !slices.Contains(reads, s.Buffer) {
+			reads = append(reads, s.Buffer)
 		}
-	}
-	value := func(x kernel.Value) {
-		for _, o := range x.Operands {
-			if o.Kind == kernel.Load {
-				add(&reads, o.Buffer)
-			}
-		}
-	}
-	var walk func(body []kernel.Stmt)
-	walk = func(body []kernel.Stmt) {
-		for _, s := range body {
-			switch s := s.(type) {
-			case *kernel.Loop:
-				walk(s.Body)
-			case *kernel.Where:
-				walk(s.Body)
-			case *kernel.Let:
-				value(s.Value)
-			case *kernel.Assign:
-				value(s.Value)
-			case *kernel.Store:
-				value(s.Value)
-				add(&writes, s.Buffer)
-				if s.How != kernel.Set {
-					add(&reads, s.Buffer)
-				}
-			}
-		}
-	}
-	walk(body)
-	return reads, writes
-}
-
-// moved counts the bytes that a body must move at least once: every buffer it reads or writes.
-func moved(p *kernel.Plan, body []kernel.Stmt) (bytes int64) {
-	reads, writes := touches(body)
+	})
 	for _, list := range [][]int{reads, writes} {
 		for _, b := range list {
 			if p.Buffers[b].Kind != kernel.Local {

@@ -14,7 +14,7 @@ func place(p *kernel.Plan, _ *Target) []Remark {
 	lives := map[int][]life{}
 	for li, l := range p.Lists {
 		for _, s := range l.Steps {
-			reads, writes := touches(p.Kernels[s.Kernel].Body)
+			reads, writes := p.Kernels[s.Kernel].Buffers()
 			for _, b := range append(reads, writes...) {
 				if p.Buffers[b].Kind != kernel.Temp {
 					continue

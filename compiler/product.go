@@ -499,7 +499,7 @@ func (b *builder) fetch(f *fusion, g *group, n *tensor.Node) {
 
 // finish counts a kernel's arithmetic and adds it to the list.
 func (b *builder) finish(g *group, k *kernel.Kernel) {
-	k.Flops, k.Bytes = flops(k.Body), moved(b.plan, k.Body)
+	k.Flops, k.Bytes = flops(k.Body), moved(b.plan, k)
 	b.emit(g, k)
 }
 

@@ -13,7 +13,10 @@ import (
 )
 
 func linearCases() map[string]*ir.Relation {
-	c := map[string]*ir.Relation{"dense": ir.Dense(1, 1, 7, 3), "dense image": ir.Dense(3, 2, 3, 1)}
+	whole := func(h, w, channels, units int) *ir.Relation { // all of an input, from one location
+		return ir.Field(h, w, channels, 1, 1, units, ir.Window{KH: h, KW: w, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}, ir.Sharing{TileH: 1, TileW: 1})
+	}
+	c := map[string]*ir.Relation{"dense": whole(1, 1, 7, 3), "dense image": whole(3, 2, 3, 1)}
 	w := ir.Window{KH: 3, KW: 2, StrideH: 2, StrideW: 1, PadTop: 1, PadLeft: 1, DilH: 1, DilW: 2, Groups: 2}
 	for name, s := range map[string]ir.Sharing{"untied": {TileH: 1, TileW: 1}, "tiled": {TileH: 2, TileW: 3}, "shared": {TileH: 3, TileW: 5}} {
 		c[name] = ir.Field(5, 6, 4, 3, 5, 6, w, s)

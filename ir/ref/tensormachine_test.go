@@ -30,7 +30,7 @@ forward:
   max = reduce max_units x : [N]
   best = reduce argmax_units x : [N]
   batch = reduce sum_batch x : [3, 1]
-  mean = reduce mean_batch x : [3, 1]
+  mean = map "0.5 * $0" batch : [3, 1]
   pooled = reduce max_window pool x : [N, 2]
   gradient = map "10 + $0" pooled : [N, 2]
   back = reduce to_max_window pool x, pooled, gradient : [N, 3]

@@ -33,14 +33,9 @@ func (r *tensorRun) reduce(n *tensor.Node) []float64 {
 				out[k] = float64(best)
 			}
 		}
-	case tensor.SumBatch, tensor.MeanBatch:
+	case tensor.SumBatch:
 		for i, x := range a {
 			out[i%units] += x
-		}
-		if n.Kind == tensor.MeanBatch {
-			for i := range out {
-				out[i] /= float64(r.program.Batch)
-			}
 		}
 	case tensor.SumTrailing:
 		own := n.Type.Units()

@@ -12,7 +12,7 @@ const (
 	Input            // given by the host at every step: x, label, weight, or a scalar setting
 	Linear           // a Relation in one Role: apply(W, in), transpose(W, out), outer(out, in)
 	Map              // a scalar expression, element by element, operands broadcast
-	Reduce           // sum, max or argmax over units, sum or mean over the batch, max over a relation's window
+	Reduce           // sum, max or argmax over units, sum over the batch, max over a relation's window
 	Random           // standard normal numbers from the counter-based generator
 	Update           // writes a Param: an optimizer over (param, gradient), or a running sum
 )
@@ -33,7 +33,6 @@ const (
 	MaxUnits                      // {true, S} -> {true, []}
 	ArgMaxUnits                   // {true, S} -> {true, []}: flat index of the largest, ties to the lowest
 	SumBatch                      // {true, S} -> {false, S}
-	MeanBatch                     // {true, S} -> {false, S}
 	MaxWindow                     // {true, in} -> {true, out}: the largest input of each window of Rel, in whose padding are zeros
 	SumTrailing                   // {true, [.. C]} -> {true, Type.Shape}: sum over leading (location) axes, for shared biases
 	ToMaxWindow                   // (in, out, adjoint of out) -> {true, in}: the adjoint of MaxWindow

@@ -59,7 +59,7 @@ func (p *Program) String() string {
 // The words of the text form, by their value.
 var (
 	reduceWords = []string{SumUnits: "sum_units", MaxUnits: "max_units", ArgMaxUnits: "argmax_units", SumBatch: "sum_batch",
-		MeanBatch: "mean_batch", MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window"}
+		MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window"}
 	paramWords = []string{Weight: "weight", State: "state", Metric: "metric", Constant: "constant"}
 	// reserved begin a line, and need quotes to stand for a name.
 	reserved = []string{"program", "relation", "update"}

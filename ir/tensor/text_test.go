@@ -58,7 +58,7 @@ forward:
   %6 = reduce to_max_window r1 x, %4, %5 : [N, 3, 5]
   %7 = reduce sum_trailing %6 : [N, 5]
   %8 = reduce sum_batch %7 : [5]
-  %9 = reduce mean_batch %6 : [3, 5]
+  %9 = reduce sum_batch %6 : [3, 5]
   %10 = reduce sum_units %6 : [N]
   %11 = reduce sum_batch %10 : []
   update sgd forward b, %8 @ step:learn_b   # l1

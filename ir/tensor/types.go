@@ -212,7 +212,7 @@ func inferReduce(n *Node) (Type, error) {
 	switch n.Kind {
 	case SumUnits, MaxUnits, ArgMaxUnits:
 		return typeOf(a.Type.Batch, nil), nil
-	case SumBatch, MeanBatch:
+	case SumBatch:
 		if !a.Type.Batch {
 			return Type{}, fmt.Errorf("%s of %s, which is the same for all samples: type %v", n.Kind, a.Label(), a.Type)
 		}
