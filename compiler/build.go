@@ -44,6 +44,7 @@ type builder struct {
 	summed   map[summed]int
 	copies   map[copied]int
 	settings int
+	arena    int // floats of the temporaries so far
 	remarks  []Remark
 	steps    []kernel.Step // of the list being built
 	packed   map[int]bool  // the buffers that it has been laid out in already
@@ -92,10 +93,14 @@ func optimizerScalars(row *ir.Optimizer) []string {
 	return row.Inputs()[2+len(row.State):]
 }
 
-// buffer adds a buffer to the plan. Its name says what it holds; where that is taken, it gets a number.
+// buffer adds a buffer to the plan, a temporary in memory of its own. Its name says what it holds; where that is taken, it gets a number.
 func (b *builder) buffer(buf kernel.Buffer) int {
 	buf.Name = unlike(buf.Name, ".", b.names)
 	b.names[buf.Name] = true
+	if buf.Kind == kernel.Temp {
+		buf.Offset = b.arena
+		b.arena += room(&buf)
+	}
 	b.plan.Buffers = append(b.plan.Buffers, buf)
 	return len(b.plan.Buffers) - 1
 }

@@ -136,8 +136,9 @@ func (v *verifier) sought(x Index) string {
 // dependsOn lists the loop variables that a position depends on, through Wheres too.
 func (v *verifier) dependsOn(x Index) []string {
 	var from []string
+	terms := coefficients(x)
 	for _, t := range x.Terms {
-		if t.Coef == 0 {
+		if terms[t.Var] == 0 {
 			continue
 		}
 		for _, name := range v.scope[t.Var].from {

@@ -49,7 +49,7 @@ type Buffer struct {
 	Kind   BufferKind
 	Type   Type // of its elements; other than F32 of Temp alone: what the host sees is float32
 	Shape  []int
-	Offset int   // of Temp: first float within the shared arena (multiple of 64); set by the place pass
+	Offset int   // of Temp: first float within the shared arena (multiple of 64), where no buffer lies that is needed at once
 	Init   *Init // of Weight
 }
 

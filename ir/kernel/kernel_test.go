@@ -197,7 +197,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"/ 2 in 2", "/ 0 in 2", "where q divides by 0"},
 		{"  let sum = 0\n", "  let sum = 0\n  parallel w in 2\n    sum += 1\n", "sum is assigned by all turns of parallel loop w"},
 		{"  let sum = 0\n", "  let sum = 0\n  staggered w in 2\n    sum += 1\n", "sum is assigned by all turns of staggered loop w"},
-		{"store l1.W[o, i] =", "store l1.W[o, 0] =", "all turns of loop i write [o, 0]"},
+		{"store l1.W[o, i] =", "store l1.W[o, 0] =", "l1.W: [o, 0] and [o, 0] may be one place in different turns of loop i"},
 		{"store loss[0] +=", "store ones[0] +=", "it is a buffer of kind constant, which no kernel writes"},
 		{"kernel sums(", "kernel f_l1\nkernel sums(", `two kernels named "f_l1"`},
 		{"buffer loss metric", "buffer x metric [1]\nbuffer loss metric", `two buffers named "x"`},

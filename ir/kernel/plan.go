@@ -38,8 +38,7 @@ func (b *Buffer) Elements() int {
 // Floats is the memory that the buffer takes, in units of a float32: as many as it holds, or half of that, rounded up, where they take half.
 func (b *Buffer) Floats() int { return (b.Elements()*b.Type.Bytes() + 3) / 4 }
 
-// Bytes is the memory that the plan's buffers need: each its own, but for temporaries with places in the shared arena, which need
-// the arena.
+// Bytes is the memory that the plan's buffers need: each its own, but for temporaries, which need the arena that they have places in.
 func (p *Plan) Bytes() int64 {
 	var own, arena int64
 	for i := range p.Buffers {
@@ -52,29 +51,41 @@ func (p *Plan) Bytes() int64 {
 			own += n
 		}
 	}
-	if !p.placed() {
-		for i := range p.Buffers {
-			if p.Buffers[i].Kind == Temp {
-				own += int64(p.Buffers[i].Floats())
-			}
-		}
-		arena = 0
-	}
 	return 4 * (own + arena)
 }
 
-// placed tells whether the temporaries have been given places: then they are not all at 0.
-func (p *Plan) placed() bool {
-	temps := 0
-	for _, b := range p.Buffers {
-		if b.Kind == Temp {
-			temps++
-			if b.Offset != 0 {
-				return true
+// Lives is when the temporaries are needed: by buffer, from the first level that touches it to the last, in each list by itself. Nothing survives from one
+// list's run to the next.
+type Lives map[int][]life
+
+type life struct{ list, from, to int }
+
+// Lives finds them, from the levels of the steps.
+func (p *Plan) Lives() Lives {
+	lives := Lives{}
+	for li, l := range p.Lists {
+		for _, s := range l.Steps {
+			read, written := p.Kernels[s.Kernel].Buffers()
+			for _, b := range slices.Concat(read, written) {
+				if p.Buffers[b].Kind != Temp {
+					continue
+				}
+				if n := len(lives[b]); n == 0 || lives[b][n-1].list != li {
+					lives[b] = append(lives[b], life{li, s.Level, s.Level})
+				} else {
+					lives[b][n-1].to = s.Level
+				}
 			}
 		}
 	}
-	return temps < 2
+	return lives
+}
+
+// Meet tells whether two buffers are needed at once.
+func (l Lives) Meet(a, b int) bool {
+	return slices.ContainsFunc(l[a], func(x life) bool {
+		return slices.ContainsFunc(l[b], func(y life) bool { return x.list == y.list && x.from <= y.to && y.from <= x.to })
+	})
 }
 
 // Walk calls f for each statement of a body, outer before inner.

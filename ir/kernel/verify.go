@@ -8,22 +8,27 @@ import (
 )
 
 // Verify tells the first thing that is wrong with a plan, if any: names that are not unique or not defined, loops marked as they cannot
-// be run, workers that write one place, and every access to a buffer that cannot be proved, by intervals, to lie within it.
-// What passes can be printed by a backend without a check.
+// be run, accesses that cannot be proved, by intervals, to lie within their buffer, turns of loops in any order that cannot be proved to leave alone what others
+// store, and buffers that share memory while both are needed. What passes can be printed by a backend without a check of these. Not proved is that what a
+// kernel reads has been written, and that lanes of a vector and turns of an unrolled loop give what they would one after the other.
 func (p *Plan) Verify() error {
 	if err := p.verifyBuffers(); err != nil {
 		return fmt.Errorf("plan %s: %w", p.Name, err)
 	}
-	names, locals := map[string]bool{}, map[int]string{}
+	names, locals, accesses := map[string]bool{}, map[int]string{}, map[*Kernel][]access{}
 	for _, k := range p.Kernels {
 		if names[k.Name] || k.Name == "" {
 			return fmt.Errorf("plan %s: two kernels named %q, or one without a name", p.Name, k.Name)
 		}
 		names[k.Name] = true
-		v := &verifier{plan: p, scope: map[string]binding{}}
+		v := &verifier{plan: p, scope: map[string]binding{}, byBlocks: k.ByBatch && k.blocks() > 0, found: &found{}}
 		if err := v.body(k.Body); err != nil {
 			return fmt.Errorf("plan %s: kernel %s: %w", p.Name, k.Name, err)
 		}
+		if err := p.apart(v.accesses, v.accesses); err != nil {
+			return fmt.Errorf("plan %s: kernel %s: %w", p.Name, k.Name, err)
+		}
+		accesses[k] = v.accesses
 		read, written := k.Buffers()
 		for _, b := range append(read, written...) {
 			if other := locals[b]; p.Buffers[b].Kind == Local && other != "" && other != k.Name {
@@ -32,7 +37,10 @@ func (p *Plan) Verify() error {
 			locals[b] = k.Name
 		}
 	}
-	if err := p.verifyLists(); err != nil {
+	if err := p.verifyLists(accesses); err != nil {
+		return fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	if err := p.verifyMemory(); err != nil {
 		return fmt.Errorf("plan %s: %w", p.Name, err)
 	}
 	return nil
@@ -88,7 +96,7 @@ func (p *Plan) verifyBuffers() error {
 	return nil
 }
 
-func (p *Plan) verifyLists() error {
+func (p *Plan) verifyLists(accesses map[*Kernel][]access) error {
 	for i, l := range p.Lists {
 		if slices.IndexFunc(p.Lists, func(o List) bool { return o.Name == l.Name }) != i {
 			return fmt.Errorf("two lists named %q", l.Name)
@@ -104,7 +112,7 @@ func (p *Plan) verifyLists() error {
 			level = s.Level
 			for _, o := range l.Steps[:j] {
 				if o.Level == level {
-					if err := p.race(p.Kernels[o.Kernel], p.Kernels[s.Kernel]); err != nil {
+					if err := p.race(p.Kernels[o.Kernel], p.Kernels[s.Kernel], accesses); err != nil {
 						return fmt.Errorf("list %s, level %d: %w", l.Name, level, err)
 					}
 				}
@@ -114,10 +122,28 @@ func (p *Plan) verifyLists() error {
 	return nil
 }
 
+// verifyMemory refuses buffers that share memory while both are needed.
+func (p *Plan) verifyMemory() error {
+	lives := p.Lives()
+	for b, x := range p.Buffers {
+		for a, y := range p.Buffers[:b] {
+			if x.Kind == Temp && y.Kind == Temp && x.Offset < y.Offset+y.Floats() && y.Offset < x.Offset+x.Floats() && lives.Meet(a, b) {
+				return fmt.Errorf("buffers %s and %s share memory, and are needed at once", y.Name, x.Name)
+			}
+		}
+	}
+	return nil
+}
+
 // race tells whether two kernels of one level touch a buffer that one of them writes. Kernels by batch blocks may, if they divide the
-// batch alike: a worker has the same blocks in both.
-func (p *Plan) race(a, b *Kernel) error {
+// batch alike and each turn touches what its own block's do: a worker has the same blocks in both.
+func (p *Plan) race(a, b *Kernel, accesses map[*Kernel][]access) error {
 	if a.ByBatch && b.ByBatch && a.blocks() > 0 && a.blocks() == b.blocks() {
+		for _, pair := range [][2]*Kernel{{a, b}, {b, a}} {
+			if err := p.apart(accesses[pair[0]], accesses[pair[1]]); err != nil {
+				return fmt.Errorf("%s and %s: %w", pair[0].Name, pair[1].Name, err)
+			}
+		}
 		return nil
 	}
 	readA, writtenA := a.Buffers()
@@ -153,10 +179,15 @@ type verifier struct {
 	plan     *Plan
 	scope    map[string]binding
 	loops    []*Loop
-	parallel []string // variables of the enclosing loops with more than one value whose turns go in any order
 	bounds   []*Where // enclosing Wheres of Div 1: their Num is their Var
+	wheres   []*Where // all enclosing
 	dead     int      // how many enclosing Wheres are never true
+	byBlocks bool     // the kernel's outermost loops are over the batch's blocks
+	*found
 }
+
+// found is what a verifier keeps of a kernel.
+type found struct{ accesses []access }
 
 // A binding is a position variable with the values it can have, or a scalar.
 type binding struct {
@@ -164,6 +195,7 @@ type binding struct {
 	sought bool // a position that depends on data
 	values interval
 	from   []string // the loop variables that a position depends on; itself for a loop's
+	by     any      // the statement that binds a position
 	depth  int      // of a scalar: how many loops stood around its definition
 }
 
@@ -201,7 +233,7 @@ func (v *verifier) stmt(s Stmt, define func(string, binding) error) error {
 		if err := v.value(s.Value); err != nil {
 			return fmt.Errorf("seek %s: %w", s.Var, err)
 		}
-		b := binding{sought: true, values: interval{0, s.Extent - 1}}
+		b := binding{sought: true, values: interval{0, s.Extent - 1}, by: s}
 		for _, l := range v.loops { // any of which a variable of the value may depend on
 			b.from = append(b.from, l.Var)
 		}
@@ -266,10 +298,7 @@ func (v *verifier) loop(s *Loop) error {
 	}
 	saved := *v
 	v.loops = append(slices.Clip(v.loops), s)
-	if s.Mark.anyOrder() && s.Extent > 1 {
-		v.parallel = append(slices.Clip(v.parallel), s.Var)
-	}
-	v.scope[s.Var] = binding{values: interval{0, s.Extent - 1}, from: []string{s.Var}}
+	v.scope[s.Var] = binding{values: interval{0, s.Extent - 1}, from: []string{s.Var}, by: s}
 	err := v.body(s.Body)
 	delete(v.scope, s.Var)
 	*v = saved
@@ -304,10 +333,11 @@ func (v *verifier) where(s *Where) error {
 	if num.empty() {
 		v.dead++
 	}
+	v.wheres = append(slices.Clip(v.wheres), s)
 	if s.Div == 1 {
 		v.bounds = append(slices.Clip(v.bounds), s)
 	}
-	v.scope[s.Var] = binding{sought: v.sought(s.Num) != "", values: interval{num.lo / s.Div, num.hi / s.Div}, from: from}
+	v.scope[s.Var] = binding{sought: v.sought(s.Num) != "", values: interval{num.lo / s.Div, num.hi / s.Div}, from: from, by: s}
 	err = v.body(s.Body)
 	delete(v.scope, s.Var)
 	for name, b := range narrowed {
@@ -353,22 +383,16 @@ func (v *verifier) store(s *Store) error {
 	if err := v.access(s.Buffer, s.Index); err != nil {
 		return err
 	}
+	v.note(s.Buffer, s.Index, true)
 	if t := v.plan.Buffers[s.Buffer].Type; t != F32 && s.How != Set {
 		return fmt.Errorf("what it adds up would be rounded to %s each time", t)
 	}
 	if k := v.plan.Buffers[s.Buffer].Kind; k == Input || k == Setting || k == Constant {
 		return fmt.Errorf("it is a buffer of kind %s, which no kernel writes", k)
 	}
-	var depends []string
 	for _, x := range s.Index {
 		if name := v.sought(x); name != "" {
 			return fmt.Errorf("%s depends on data, and what lies there is only read", name)
-		}
-		depends = append(depends, v.dependsOn(x)...)
-	}
-	for _, name := range v.parallel {
-		if v.plan.Buffers[s.Buffer].Kind != Local && !slices.Contains(depends, name) {
-			return fmt.Errorf("all turns of loop %s write %s", name, indicesText(s.Index))
 		}
 	}
 	return v.value(s.Value)
@@ -416,7 +440,11 @@ func (v *verifier) value(x Value) error {
 func (v *verifier) operand(o Operand) error {
 	switch o.Kind {
 	case Load:
-		return v.access(o.Buffer, o.Index)
+		if err := v.access(o.Buffer, o.Index); err != nil {
+			return err
+		}
+		v.note(o.Buffer, o.Index, false)
+		return nil
 	case Variable:
 		if b, ok := v.scope[o.Var]; !ok || !b.scalar {
 			return fmt.Errorf("%s is read, but is no variable", o.Var)

@@ -74,8 +74,8 @@ buffer x input [6, 3]
 buffer W weight [5, 3]
 buffer b weight [5]
 buffer x.lanes temp [2, 3, 4]
-buffer h temp [2, 5, 4]
-buffer twice temp [2, 5, 4]
+buffer h temp [2, 5, 4] at 64
+buffer twice temp [2, 5, 4] at 128
 kernel pack by batch
   parallel nb in 2
     serial lane in 4
@@ -115,8 +115,8 @@ list step
 func TestWhere(t *testing.T) {
 	got := run(t, `plan p batch 1
 buffer exact temp [10]
-buffer floor temp [10]
-buffer bound temp [10]
+buffer floor temp [10] at 64
+buffer bound temp [10] at 128
 kernel k
   serial i in 10
     where y = (i-3) / 2 in 3
@@ -258,7 +258,7 @@ func BenchmarkProduct(b *testing.B) {
 	p := parsePlan(b, `plan p batch 16
 buffer W weight [64, 256]
 buffer x temp [1, 256, 16]
-buffer h temp [1, 64, 16]
+buffer h temp [1, 64, 16] at 4096
 kernel f
   parallel nb in 1
     serial o in 64
@@ -286,7 +286,7 @@ buffer w input [24]
 buffer z input [6, 8]
 buffer tile local [4, 4]
 buffer out temp [2, 4, 4]
-buffer rest temp [2]
+buffer rest temp [2] at 64
 
 kernel k
   parallel nb in 2
