@@ -47,7 +47,7 @@ type builder struct {
 	arena    int // floats of the temporaries so far
 	remarks  []Remark
 	steps    []kernel.Step // of the list being built
-	packed   map[int]bool  // the buffers that it has been laid out in already
+	packed   map[int]bool  // the copies that the list has made
 	// Names that are taken: of buffers, of kernels, and of variables, which values keep in all kernels.
 	names, kernels, named map[string]bool
 	variables             map[*tensor.Node]string
@@ -105,7 +105,7 @@ func (b *builder) buffer(buf kernel.Buffer) int {
 	return len(b.plan.Buffers) - 1
 }
 
-// A summed value is what a kernel adds up of a value, in a buffer of its own: tiles, slabs, parts of a sum.
+// A summed value has a buffer for what a kernel has added up of it: a tile, slabs, parts of its sum.
 type summed struct {
 	of *tensor.Node
 	in string

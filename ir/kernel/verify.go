@@ -186,7 +186,7 @@ type verifier struct {
 	*found
 }
 
-// found is what a verifier keeps of a kernel.
+// found is what stays of a kernel when a scope ends, with which a verifier becomes what it was before.
 type found struct{ accesses []access }
 
 // A binding is a position variable with the values it can have, or a scalar.
