@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -78,4 +79,74 @@ func TestMemoryApart(t *testing.T) {
 	for _, at := range []string{"0", "64"} {
 		require.EqualError(t, plan(at, meet), "plan p: buffers a and b share memory, and are needed at once")
 	}
+}
+
+// Whatever passes is so: random positions of two accesses in two parallel loops, a serial one and a bound, against every pair of turns.
+func TestTurnsApartIsSound(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	type affine [5]int // over i, j, k, y, and a constant
+	random := func(vars int) (x affine) {
+		for v := range vars {
+			x[v] = []int{0, 0, 1, 1, 2, 3, 4, 6, 9, -1, -2}[r.IntN(11)]
+		}
+		x[4] = r.IntN(7)
+		return x
+	}
+	index := func(x affine) Index {
+		out := Index{Const: x[4]}
+		for v, name := range []string{"i", "j", "k", "y"} {
+			if x[v] != 0 {
+				out.Terms = append(out.Terms, Term{name, x[v]})
+			}
+		}
+		return out
+	}
+	at := func(x affine, i, j, k, y int) int { return x[0]*i + x[1]*j + x[2]*k + x[3]*y + x[4] }
+	passed, refused := 0, 0
+	for range 20000 {
+		a, b, num, div, floor := random(4), random(4), random(3), 1+r.IntN(3), r.IntN(2) == 0
+		if r.IntN(2) == 0 {
+			b = a
+			b[4] = r.IntN(7)
+		}
+		p := parse(t, "plan p batch 8\nbuffer t temp [400]\nkernel k\n  parallel i in 3\n    parallel j in 2\n      serial k in 2\n        where y = k in 4\n          store t[0] = t[0]\nlist step\n  0: k\n")
+		Walk(p.Kernels[0].Body, func(s Stmt) {
+			switch s := s.(type) {
+			case *Where:
+				s.Num, s.Div, s.Floor = index(num), div, floor
+			case *Store:
+				s.Index[0], s.Value.Operands[0].Index[0] = index(a), index(b)
+				s.Index[0].Const += 100
+				s.Value.Operands[0].Index[0].Const += 100
+			}
+		})
+		body := p.String()
+		if err := p.Verify(); err != nil {
+			require.Contains(t, err.Error(), "may be one place", body)
+			refused++
+			continue
+		}
+		passed++
+		stored, turns := map[int]int{}, [][2]int{} // who stores, and what each turn touches
+		for turn := range 12 {
+			i, j, k := turn/4, turn/2%2, turn%2
+			n := at(num, i, j, k, 0)
+			if n < 0 || n >= 4*div || !floor && n%div != 0 {
+				continue
+			}
+			s, l := at(a, i, j, k, n/div), at(b, i, j, k, n/div)
+			turns = append(turns, [2]int{s, turn / 2}, [2]int{l, turn / 2})
+			if by, again := stored[s]; again {
+				require.Equal(t, by, turn/2, body)
+			}
+			stored[s] = turn / 2
+		}
+		for _, touch := range turns {
+			if by, ok := stored[touch[0]]; ok {
+				require.Equal(t, by, touch[1], body)
+			}
+		}
+	}
+	require.Greater(t, passed, 1000)
+	require.Greater(t, refused, 1000)
 }
