@@ -50,10 +50,12 @@ var columns = []struct {
 //
 //   - weight transport: a signal goes back through weights (their transpose, their signs, an exact inverse, the derivative of a loss) that
 //     another path learns.
-//   - transported errors: an error arrives from another layer. Activities and targets are points; what is left of a sum of them whose
-//     coefficients cancel is a difference, and a difference that depends on the label is an error, however it is written. A target that
-//     comes down through a learned inverse with its nonlinearity is none.
-//   - non-local: an update reads a number that sums over units, or a loss that lives in another layer.
+//   - transported errors: an error arrives from another layer. Activities and targets are points, and an error is a task gradient, a difference
+//     of points that depends on the label, the label mixed with activities other than in a sum, or anything by a number that depends on it. In
+//     a sum both count by their coefficients: it is a point where half as much of points is left, when they are set off against each other,
+//     as there is of errors, and else an error. So h - 0.1·gradient is a target, and gradient + 0.001·h an error. A target that comes down
+//     through a learned inverse with its nonlinearity is a point; a map without one carries differences, before or after they are taken.
+//   - non-local: an update, or a signal that comes to a layer, reads a number that sums over units, or a loss that lives in another layer.
 //   - weight sharing: one weight serves several locations.
 //   - task gradient: an error that comes from the output through nothing but transposed forward weights.
 func (in *instance) plausibility() *Plausibility {
@@ -61,7 +63,8 @@ func (in *instance) plausibility() *Plausibility {
 	for _, l := range in.p.Layers {
 		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
 	}
-	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, added: map[addition]bool{}, weights: map[*Expr]float64{}, sums: map[*Expr]float64{}, labels: map[*Expr]bool{}}
+	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, looked: map[look]bool{}, added: map[addition]bool{}, mixes: map[*Expr]mix{}, sums: map[*Expr]mix{},
+		leaves: map[*Expr][]*Expr{}, numbers: map[*Expr]float64{}, labels: map[*Expr]bool{}, actives: map[*Expr]bool{}, gradients: map[*Expr]bool{}}
 	for _, g := range in.p.Goals {
 		t.goal(g)
 	}
@@ -75,21 +78,39 @@ func (in *instance) plausibility() *Plausibility {
 	return r
 }
 
-// A visit is an expression met on the way from the update of a layer; 0 beyond a map.
+// A visit is an expression met on the way from the update of a layer, 0 beyond a map, within a value of a layer.
 type visit struct {
-	e  *Expr
-	at int
+	e        *Expr
+	at, near int
 }
 
-// A tracer walks the dataflow back from the updates.
+// A look is an expression read by the update of a goal.
+type look struct {
+	e *Expr
+	g *Goal
+}
+
+// A tracer walks the dataflow back from the updates. What it knows of an expression it finds out once: equations may name each other many times.
 type tracer struct {
-	p       *Program
-	report  *Plausibility
-	seen    map[visit]bool
-	added   map[addition]bool
-	weights map[*Expr]float64
-	sums    map[*Expr]float64
-	labels  map[*Expr]bool
+	p                          *Program
+	report                     *Plausibility
+	seen                       map[visit]bool
+	looked                     map[look]bool
+	added                      map[addition]bool
+	mixes, sums                map[*Expr]mix
+	leaves                     map[*Expr][]*Expr
+	numbers                    map[*Expr]float64
+	labels, actives, gradients map[*Expr]bool
+}
+
+// once gives what is known of an expression, or finds it out.
+func once[T any](known map[*Expr]T, e *Expr, find func() T) T {
+	v, ok := known[e]
+	if !ok {
+		v = find()
+		known[e] = v
+	}
+	return v
 }
 
 // An addition is evidence in its place.
@@ -114,13 +135,14 @@ func (t *tracer) add(layer int, c column, e Evidence) {
 }
 
 func (t *tracer) goal(g *Goal) {
+	l := g.Over.Layer.Index
 	if g.Along != nil {
 		t.local(g.Along, g)
-		t.trace(g.Along, g.Over.Layer.Index)
+		t.trace(g.Along, l, l)
 		return
 	}
 	t.loss(g.Minimize, g)
-	t.trace(g.Minimize, g.Over.Layer.Index)
+	t.trace(g.Minimize, l, l)
 	t.through(g.Minimize, g, nil)
 }
 
@@ -151,13 +173,13 @@ func (t *tracer) loss(e *Expr, g *Goal) {
 
 // local looks for what an update reads beside the activities at its synapses, up to where signals arrive.
 func (t *tracer) local(e *Expr, g *Goal) {
-	l := g.Over.Layer.Index
-	switch e.Op {
-	case NormSquared, Dot:
-		t.add(l, nonLocal, Evidence{Span: e.Span, Text: e.Span.Text() + " sums over the units of a layer", Label: "sums over the units of a layer"})
+	if t.looked[look{e, g}] {
 		return
-	case TaskLoss:
-		t.add(l, nonLocal, Evidence{Span: e.Span, Text: e.Span.Text() + " is one number for the whole network", Label: "is one number for the whole network"})
+	}
+	t.looked[look{e, g}] = true
+	switch e.Op {
+	case NormSquared, Dot, TaskLoss:
+		t.global(e, g.Over.Layer.Index)
 		return
 	case Ref:
 		t.local(e.Value.Expr, g)
@@ -167,6 +189,15 @@ func (t *tracer) local(e *Expr, g *Goal) {
 	for _, a := range e.Args {
 		t.local(a, g)
 	}
+}
+
+// global adds evidence of a number that is not at a synapse.
+func (t *tracer) global(e *Expr, at int) {
+	says := "sums over the units of a layer"
+	if e.Op == TaskLoss {
+		says = "is one number for the whole network"
+	}
+	t.add(at, nonLocal, Evidence{Span: e.Span, Text: e.Span.Text() + " " + says, Label: says})
 }
 
 // through looks for maps between a loss and the map that it trains: their weights carry the gradient back.
@@ -194,19 +225,22 @@ func (t *tracer) through(e *Expr, g *Goal, above []*Expr) {
 	}
 }
 
-// trace collects evidence from an expression and from the values it reads, on the way from the update of layer at.
-func (t *tracer) trace(e *Expr, at int) {
-	if t.seen[visit{e, at}] {
+// trace collects evidence from an expression and from the values it reads, on the way from the update of layer at, within a value of layer near.
+func (t *tracer) trace(e *Expr, at, near int) {
+	if e.Space.Kind == Activity || e.Space.Kind == Composite {
+		near = e.Space.Layer
+	}
+	if t.seen[visit{e, at, near}] {
 		return
 	}
-	t.seen[visit{e, at}] = true
+	t.seen[visit{e, at, near}] = true
 	l := at
 	if l == 0 {
-		l = e.Space.Layer
+		l = near
 	}
 	switch e.Op {
 	case Ref:
-		t.trace(e.Value.Expr, at)
+		t.trace(e.Value.Expr, at, near)
 	case Apply, Operate, Transpose, SignOperate, SignTranspose:
 		t.transported(e, l)
 		if t.isError(e.Args[0]) {
@@ -215,12 +249,12 @@ func (t *tracer) trace(e *Expr, at int) {
 		at = 0
 	case Add, Sub:
 		// B(y) - B(h) is B(y - h): a difference of what came through linear maps is a difference that came through them.
-		if math.Abs(t.sum(e)) < tiny {
-			t.leaves(e, func(leaf *Expr) {
-				if t.fromLabel(leaf) && math.Abs(t.weight(leaf)) >= tiny {
+		if t.active(e) && t.sum(e).isError() {
+			for _, leaf := range t.leavesOf(e) {
+				if t.fromLabel(leaf) && !t.isError(leaf.Args[0]) {
 					t.carries(leaf, l)
 				}
-			})
+			}
 		}
 	case GradLoss:
 		if e.Name != "a" {
@@ -229,9 +263,13 @@ func (t *tracer) trace(e *Expr, at int) {
 			t.add(l, transport, t.evidence(e, e.Span, "reads the weights of "+above, "reads the weights of layer "+above))
 			t.add(l, errors, t.evidence(e, e.Span, "brings the error of layer "+above, "brings the error of layer "+above))
 		}
+	case NormSquared, Dot, TaskLoss:
+		if at == 0 {
+			t.global(e, l)
+		}
 	}
 	for _, a := range e.Args {
-		t.trace(a, at)
+		t.trace(a, at, near)
 	}
 }
 
@@ -283,174 +321,290 @@ func (t *tracer) carries(e *Expr, at int) {
 	}
 }
 
-const tiny = 1e-9
+// A mix says what a value is made of, by the coefficients in the sums that it comes from: of points that depend on the label and of points that do not,
+// those with either sign, and of errors.
+type mix struct{ labelUp, labelDown, otherUp, otherDown, err float64 }
 
-// isError tells whether a value is a difference that depends on the label.
-func (t *tracer) isError(e *Expr) bool { return math.Abs(t.weight(e)) < tiny && t.fromLabel(e) }
+var (
+	aPoint  = mix{otherUp: 1}
+	aTarget = mix{labelUp: 1}
+	anError = mix{err: 1}
+	mixed   = mix{err: math.Inf(1)} // beside which no point counts
+)
+
+// net is what is left of the points when they are set off against each other.
+func (m mix) net() float64 { return m.labelUp - m.labelDown + m.otherUp - m.otherDown }
+
+const tiny = 1e-6
+
+// isError tells whether there is less than half as much of points left as there is of errors: those it has, and what cancelled of the points that depend
+// on the label, among themselves or with others. (What cancels of others is none: h - g(h) in a difference target.)
+func (m mix) isError() bool {
+	label, other := m.labelUp-m.labelDown, m.otherUp-m.otherDown
+	errs := m.err + min(m.labelUp, m.labelDown)
+	if label*other < 0 {
+		errs += min(math.Abs(label), math.Abs(other))
+	}
+	return math.Abs(m.net()) < errs/2
+}
+
+func (m mix) times(x float64) mix {
+	if x < 0 {
+		m.labelUp, m.labelDown, m.otherUp, m.otherDown, x = m.labelDown, m.labelUp, m.otherDown, m.otherUp, -x
+	}
+	return mix{x * m.labelUp, x * m.labelDown, x * m.otherUp, x * m.otherDown, x * m.err}
+}
+
+func (m mix) plus(o mix) mix {
+	return mix{m.labelUp + o.labelUp, m.labelDown + o.labelDown, m.otherUp + o.otherUp, m.otherDown + o.otherDown, m.err + o.err}
+}
+
+// isError tells whether a value is an error; what depends on the label alone is none.
+func (t *tracer) isError(e *Expr) bool { return t.active(e) && t.mix(e).isError() }
 
 // fromLabel tells whether a value depends on the label.
 func (t *tracer) fromLabel(e *Expr) bool {
-	if known, ok := t.labels[e]; ok {
-		return known
-	}
-	v := e.Op == Label || e.Op == GradLoss || e.Op == TaskLoss || e.Op == Ref && t.fromLabel(e.Value.Expr) || slices.ContainsFunc(e.Args, t.fromLabel)
-	t.labels[e] = v
-	return v
+	return once(t.labels, e, func() bool {
+		return e.Op == Label || e.Op == GradLoss || e.Op == TaskLoss || e.Op == Ref && t.fromLabel(e.Value.Expr) || slices.ContainsFunc(e.Args, t.fromLabel)
+	})
 }
 
-// weight is the sum of a value's coefficients over activities and targets: 1 for an activity or a target, 0 for a difference. Numbers
-// beside them only shift it; factors that are not numbers leave it what it is.
-func (t *tracer) weight(e *Expr) float64 {
-	w, ok := t.weights[e]
-	if !ok {
-		w = t.weigh(e)
-		t.weights[e] = w
-	}
-	return w
-}
-
-func (t *tracer) weigh(e *Expr) float64 {
-	switch e.Op {
-	case Activities, Pre, Label, AuxPart, Derivative:
-		return 1
-	case Ref:
-		return t.weight(e.Value.Expr)
-	case Add:
-		return t.weight(e.Args[0]) + t.weight(e.Args[1])
-	case Sub:
-		return t.weight(e.Args[0]) - t.weight(e.Args[1])
-	case Neg:
-		return -t.weight(e.Args[0])
-	case Mul:
-		return t.factor(e.Args[0]) * t.factor(e.Args[1])
-	case Div:
-		return t.factor(e.Args[0]) / t.factor(e.Args[1])
-	case Operate, Transpose, SignOperate, SignTranspose, List:
-		return t.weight(e.Args[0])
-	case Power, Call, Apply:
-		if slices.ContainsFunc(e.Args, func(a *Expr) bool { return math.Abs(t.weight(a)) >= tiny }) {
-			return 1
+// active tells whether a value depends on activities, otherwise than a derivative does; gradients and losses do.
+func (t *tracer) active(e *Expr) bool {
+	return once(t.actives, e, func() bool {
+		switch e.Op {
+		case Activities, Pre, AuxPart, GradLoss, TaskLoss:
+			return true
+		case Ref:
+			return t.active(e.Value.Expr)
 		}
-	}
-	return 0 // numbers, noise, gradients
+		return slices.ContainsFunc(e.Args, t.active)
+	})
 }
 
-// factor is the weight of a value in a product: of a number its value, and of anything else what tells a point from a difference.
-func (t *tracer) factor(e *Expr) float64 {
-	v := 1.0
+// mix tells what a value is made of. Numbers beside points only shift it, and so does noise.
+func (t *tracer) mix(e *Expr) mix { return once(t.mixes, e, func() mix { return t.mixOf(e) }) }
+
+func (t *tracer) mixOf(e *Expr) mix {
+	switch e.Op {
+	case Activities, Pre, AuxPart:
+		return aPoint
+	case Label:
+		return aTarget
+	case GradLoss:
+		return anError
+	case Ref:
+		return t.mix(e.Value.Expr)
+	case Add:
+		return t.mix(e.Args[0]).plus(t.mix(e.Args[1]))
+	case Sub:
+		return t.mix(e.Args[0]).plus(t.mix(e.Args[1]).times(-1))
+	case Neg:
+		return t.mix(e.Args[0]).times(-1)
+	case Mul:
+		if e.Args[0].Space.Kind == Scalar {
+			return t.mix(e.Args[1]).times(t.factor(e.Args[0]))
+		}
+		return t.scaled(e.Args[0], e.Args[1], t.factor(e.Args[1]))
+	case Div:
+		if e.Args[0].Space.Kind == Scalar {
+			return t.made(e.Args[1])
+		}
+		return t.scaled(e.Args[0], e.Args[1], 1/t.factor(e.Args[1]))
+	case List:
+		return t.mix(e.Args[0])
+	case Power, Call:
+		return t.made(e.Args...)
+	case Apply, Operate, Transpose, SignOperate, SignTranspose:
+		if t.isLinear(e) {
+			return t.mix(e.Args[0])
+		}
+		return t.made(e.Args[0])
+	}
+	return mix{} // numbers, noise, derivatives, and what has the shape of weights
+}
+
+// scaled is the mix of a value by another one, whose number it is if it has one. Derivatives, noise and numbers that do not depend on the label leave a value what it
+// is; the label by activities is no sum of them.
+func (t *tracer) scaled(e, by *Expr, number float64) mix {
+	if by.Space.Kind == Scalar {
+		return t.mix(e).times(number)
+	}
+	if !t.fromLabel(e) {
+		e, by = by, e
+	}
 	switch {
-	case e.Space.Kind == Scalar:
-		v = t.number(e)
-	case e.Space.Kind != PerSample:
-		return t.weight(e)
+	case !t.fromLabel(e): // both are points, or numbers
+		return aPoint.times(t.point(e) * t.point(by))
+	case e.Space.Kind == PerSample, by.Space.Kind == PerSample && t.fromLabel(by): // a number that tells how good the network is
+		return mixed
+	case by.Space.Kind == PerSample, !t.fromLabel(by) && !t.active(by):
+		return t.mix(e)
+	case t.isError(e), t.isError(by):
+		return anError
+	case !t.active(e) && !t.active(by):
+		return aTarget
 	}
-	if v == 0 {
-		return 1 // a parameter that is 0 for now
+	return mixed
+}
+
+// point is what a factor makes of a point: what is left of it when it is set off against itself, and the same point where it is no such thing.
+func (t *tracer) point(e *Expr) float64 {
+	if e.Space.Kind == PerSample || !t.active(e) {
+		return 1
 	}
-	return v
+	return t.mix(e).net()
+}
+
+// made is the mix of a function of values that keeps no sums: an error of errors, and of the label together with activities, else a point.
+func (t *tracer) made(args ...*Expr) mix {
+	label := slices.ContainsFunc(args, t.fromLabel)
+	switch {
+	case slices.ContainsFunc(args, t.isError):
+		return anError
+	case label && slices.ContainsFunc(args, func(a *Expr) bool { return !t.fromLabel(a) && t.active(a) }):
+		return mixed
+	case label:
+		return aTarget
+	case slices.ContainsFunc(args, func(a *Expr) bool { return math.Abs(t.mix(a).net()) > tiny }):
+		return aPoint
+	}
+	return mix{}
+}
+
+// factor is the number by which a value is multiplied, with the parameters in force; 1 where it is no number.
+func (t *tracer) factor(e *Expr) float64 {
+	if e.Space.Kind != Scalar {
+		return 1
+	}
+	if v := t.number(e); v != 0 {
+		return v
+	}
+	return tiny // a parameter that is 0 for now
 }
 
 // number evaluates a scalar with the parameters in force; 1 where it is no plain arithmetic.
 func (t *tracer) number(e *Expr) float64 {
-	arg := func(i int) float64 { return t.number(e.Args[i]) }
-	switch e.Op {
-	case Const:
-		return e.Number
-	case Param:
-		for _, s := range t.p.Params {
-			if s.Name == e.Name {
-				return s.Value
+	return once(t.numbers, e, func() float64 {
+		arg := func(i int) float64 { return t.number(e.Args[i]) }
+		switch e.Op {
+		case Const:
+			return e.Number
+		case Param:
+			for _, s := range t.p.Params {
+				if s.Name == e.Name {
+					return s.Value
+				}
 			}
+		case Ref:
+			return t.number(e.Value.Expr)
+		case Add:
+			return arg(0) + arg(1)
+		case Sub:
+			return arg(0) - arg(1)
+		case Mul:
+			return arg(0) * arg(1)
+		case Div:
+			return arg(0) / arg(1)
+		case Neg:
+			return -arg(0)
+		case Power:
+			return math.Pow(arg(0), e.Number)
 		}
-	case Ref:
-		return t.number(e.Value.Expr)
-	case Add:
-		return arg(0) + arg(1)
-	case Sub:
-		return arg(0) - arg(1)
-	case Mul:
-		return arg(0) * arg(1)
-	case Div:
-		return arg(0) / arg(1)
-	case Neg:
-		return -arg(0)
-	case Power:
-		return math.Pow(arg(0), e.Number)
-	}
-	return 1
+		return 1
+	})
 }
 
-// isLeaf tells whether a term of a sum is what a linear map brings.
-func isLeaf(e *Expr) bool {
-	switch e.Op {
-	case Operate, Transpose, SignOperate, SignTranspose:
+// isLinear tells whether a map takes a difference to the difference of what it makes of both: whether no nonlinearity stands behind it.
+func (t *tracer) isLinear(e *Expr) bool {
+	if e.Op != Apply {
 		return true
 	}
-	return e.Op == Apply && e.Map != nil && e.Map.Exact
+	layer := t.p.Layers[e.Layer-1]
+	switch {
+	case e.Map == nil:
+		return layer.Kind != MaxPool
+	case e.Map.Exact:
+		return true
+	case e.Map.Kind != InverseMap:
+		return layer.Function.Name == identity
+	}
+	return e.Layer == 1 || t.p.Layers[e.Layer-2].Function.Name == identity
 }
 
-// leaves visits the linear maps that a sum is made of.
-func (t *tracer) leaves(e *Expr, visit func(*Expr)) {
-	switch {
-	case isLeaf(e):
-		visit(e)
-	case e.Op == Ref:
-		t.leaves(e.Value.Expr, visit)
-	case e.Op == Div:
-		t.leaves(e.Args[0], visit)
-	case e.Op == Add || e.Op == Sub || e.Op == Neg || e.Op == Mul:
-		for _, a := range e.Args {
-			t.leaves(a, visit)
+// identity is the function of layers that have none.
+const identity = "identity"
+
+// leavesOf are the linear maps that a sum is made of.
+func (t *tracer) leavesOf(e *Expr) []*Expr {
+	return once(t.leaves, e, func() (list []*Expr) {
+		var parts []*Expr
+		switch e.Op {
+		case Apply, Operate, Transpose, SignOperate, SignTranspose:
+			if t.isLinear(e) {
+				return []*Expr{e}
+			}
+		case Ref:
+			parts = []*Expr{e.Value.Expr}
+		case Div:
+			parts = e.Args[:1]
+		case Add, Sub, Neg, Mul:
+			parts = e.Args
 		}
-	}
+		for _, a := range parts {
+			for _, leaf := range t.leavesOf(a) {
+				if !slices.Contains(list, leaf) {
+					list = append(list, leaf)
+				}
+			}
+		}
+		return list
+	})
 }
 
-// sum is the weight of all the leaves of a sum together.
-func (t *tracer) sum(e *Expr) float64 {
-	s, ok := t.sums[e]
-	if !ok {
-		s = t.sumUp(e)
-		t.sums[e] = s
-	}
-	return s
-}
-
-func (t *tracer) sumUp(e *Expr) float64 {
-	of := func(i int) float64 { return t.sum(e.Args[i]) }
-	switch {
-	case isLeaf(e):
-		return t.weight(e)
-	case e.Op == Ref:
-		return t.sum(e.Value.Expr)
-	case e.Op == Add:
-		return of(0) + of(1)
-	case e.Op == Sub:
-		return of(0) - of(1)
-	case e.Op == Neg:
-		return -of(0)
-	case e.Op == Mul:
-		return of(0)*t.factor(e.Args[1]) + of(1)*t.factor(e.Args[0])
-	case e.Op == Div:
-		return of(0) / t.factor(e.Args[1])
-	}
-	return 0
+// sum is the mix of all the leaves of a sum together.
+func (t *tracer) sum(e *Expr) mix {
+	return once(t.sums, e, func() mix {
+		of := func(i int) mix { return t.sum(e.Args[i]) }
+		switch e.Op {
+		case Apply, Operate, Transpose, SignOperate, SignTranspose:
+			if t.isLinear(e) {
+				return t.mix(e)
+			}
+		case Ref:
+			return t.sum(e.Value.Expr)
+		case Add:
+			return of(0).plus(of(1))
+		case Sub:
+			return of(0).plus(of(1).times(-1))
+		case Neg:
+			return of(0).times(-1)
+		case Mul:
+			return of(0).times(t.factor(e.Args[1])).plus(of(1).times(t.factor(e.Args[0])))
+		case Div:
+			return of(0).times(1 / t.factor(e.Args[1]))
+		}
+		return mix{}
+	})
 }
 
 // isGradient tells whether a value has come from the label through nothing but transposed forward weights.
 func (t *tracer) isGradient(e *Expr) bool {
-	switch e.Op {
-	case GradLoss, Label:
-		return true
-	case Ref:
-		return t.isGradient(e.Value.Expr)
-	case Transpose:
-		return e.Map != nil && e.Map.Kind == ForwardMap && t.isGradient(e.Args[0])
-	case Apply:
-		return e.Map != nil && e.Map.Exact && t.isGradient(e.Args[0])
-	case Add, Sub, Neg, Mul, Div, List:
-		return slices.ContainsFunc(e.Args, t.isGradient)
-	}
-	return false
+	return once(t.gradients, e, func() bool {
+		switch e.Op {
+		case GradLoss, Label:
+			return true
+		case Ref:
+			return t.isGradient(e.Value.Expr)
+		case Transpose:
+			return e.Map != nil && e.Map.Kind == ForwardMap && t.isGradient(e.Args[0])
+		case Apply:
+			return e.Map != nil && e.Map.Exact && t.isGradient(e.Args[0])
+		case Add, Sub, Neg, Mul, Div, Power, Call, List:
+			return slices.ContainsFunc(e.Args, t.isGradient)
+		}
+		return false
+	})
 }
 
 // String is the report as a table, with the evidence below it.

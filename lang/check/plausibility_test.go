@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -104,6 +105,19 @@ func TestPlausibilityIsOfTheDataflow(t *testing.T) {
 		{"a target that moves along the gradient", inverses + `
   target[last-1] = h[last-1] - 0.1 * gradient(loss, h[last-1])
   target[l]      = h[l] - g[l+1](h[l+1]) + g[l+1](target[l+1])   for l in 1..last-2` + "\n" + toTargets, "transport l2; errors l2; gradient l2"},
+		{"errors with a little activity", `
+  delta[last] = gradient(loss, a[last]) + 0.001 * a[last]
+  delta[l]    = transpose(f[l+1])(delta[l+1]) * derivative(f[l]) + 0.001 * h[l]   for hidden l` + "\n" + along, backpropagation},
+		{"a difference of what came down over signs", `
+  is[last]     = h[last]
+  should[last] = label
+  is[l]        = transpose(sign(f[l+1]))(is[l+1])       for hidden l
+  should[l]    = transpose(sign(f[l+1]))(should[l+1])   for hidden l
+  delta[l]     = is[l] - should[l]                      for every l` + "\n" + along, "transport l1 l2; errors l1 l2"},
+		{"the transpose of an inverse that nobody learns", `
+  fixed inverse g[l] of f[l]   for l in 2..last
+  target[1] = h[1]
+  target[l] = h[l] + transpose(g[l])(h[l-1])   for l in 2..last-1` + "\n" + toTargets, ""},
 		{"a reward for all", `
   reward   = 1 - loss
   delta[l] = reward * h[l]   for every l` + "\n" + along, "non-local l1 l2 y"},
@@ -124,6 +138,97 @@ func TestPlausibilityIsOfTheDataflow(t *testing.T) {
 			require.Equal(t, c.want, found(p.Report), p.Report.String())
 		})
 	}
+}
+
+// Forms of the output's error, all of which direct feedback brings to the layers below, and of targets, which are none.
+func TestPlausibilityKnowsErrors(t *testing.T) {
+	const all = "errors l1 l2"
+	for form, want := range map[string]string{
+		"h[last] - label":            all,
+		"label - h[last]":            all,
+		"h[last] - 0.999999 * label": all,
+		"0.5 * (h[last] - label) + 0.25 * h[last] - 0.25 * label": all,
+		"h[last] * (1 - label / h[last])":                         all,
+		"log(exp(h[last]) / exp(label))":                          all,
+		"log(exp(h[last]) * exp(-label))":                         all,
+		"tanh(h[last] - label)":                                   all,
+		"(h[last] - label)^3":                                     all,
+		"max(h[last], label)":                                     all,
+		"h[last] * h[last] - 2 * h[last] * label + label * label": all,
+		"gradient(loss, a[last]) + 0.000001 * h[last]":            all,
+		"gradient(loss, a[last]) * h[last]":                       all,
+		"k * (h[last] - label)":                                   all,
+		"h[last] - label + k * h[last]":                           all,
+		"h[last] * loss":                                          all + "; non-local y",
+		"h[last] * |h[last] - label|^2":                           all + "; non-local y",
+		"tanh(label + 0.1 * h[last]) - tanh(label)":               all,
+		"label - tanh(label)":                                     "",
+		"h[last] - 0.1 * (h[last] - label) * h[last]":             "",
+		"h[last] - (h[last] - label) / 10":                        "",
+		"label * label":                                           "",
+		"label * (1 - label)":                                     "",
+		"label":                                                   "",
+		"tanh(label)":                                             "",
+		"label + normal(0.1)":                                     "",
+		"0.9 * h[last] + 0.1 * label":                             "",
+		"h[last] - 0.1 * (h[last] - label)":                       "",
+		"h[last] - 0.1 * gradient(loss, a[last])":                 "",
+		"h[last] * h[last]":                                       "",
+	} {
+		t.Run(form, func(t *testing.T) {
+			p, diagnostics := checked("mine.bnet", "rule mine(k = 0) {\n  feedback R[l] from last to l   for hidden l\n  delta[last] = gradient(loss, a[last])\n  e = "+form+
+				"\n  delta[l] = R[l](e) * derivative(f[l])   for hidden l\n  descend f[l] along outer(delta[l], h[l-1])   for every l\n}\n\n"+
+				"network n {\n  input image 7x5x2\n  layer l1 = all -> 5, tanh\n  layer l2 = all -> 4, tanh\n  output y = all -> 3, softmax\n}\n\nlearn mine { forward sgd(lr = 0.1) }\n")
+			require.NotNil(t, p, diagnostics)
+			require.Equal(t, want, found(p.Report), p.Report.String())
+		})
+	}
+}
+
+// Halves of a difference that are divided, or that come through maps behind which no nonlinearity stands, are a difference all the same.
+func TestPlausibilityOfLinearMaps(t *testing.T) {
+	const targets = `
+  inverse g[l] of f[l]   for l in 2..last
+  target[last] = label
+  target[l]    = h[l] - g[l+1](h[l+1]) + g[l+1](target[l+1])   for hidden l
+  minimize |h[l-1] - g[l](f[l](h[l-1]))|^2   over g[l]   for l in 2..last
+  minimize |f[l](h[l-1]) - target[l]|^2   over f[l]   for hidden l
+  minimize loss   over f[last]`
+	const upwards = `
+  feedback R[1] from last to 1
+  delta[1]    = h[1]
+  delta[2]    = f[2](h[1]) - f[2](R[1](label))
+  delta[last] = gradient(loss, a[last])
+  descend f[l] along outer(delta[l], h[l-1])   for every l`
+	for _, c := range []struct{ rule, l1, l2, want string }{
+		{targets, "tanh", "tanh", ""},
+		{targets, "identity", "tanh", "errors l1"},
+		{targets, "tanh", "identity", "errors l2"},
+		{targets, "identity", "identity", "errors l1 l2"},
+		{`
+  feedback R[l] from last to l   for hidden l
+  delta[last] = gradient(loss, a[last])
+  delta[l]    = R[l](h[last]) / 2 - 0.5 * R[l](label)   for hidden l
+  descend f[l] along outer(delta[l], h[l-1])   for every l`, "tanh", "tanh", "errors l1 l2"},
+		{upwards, "tanh", "identity", "errors l2"},
+		{upwards, "tanh", "tanh", ""},
+	} {
+		p, diagnostics := learned(c.rule, "layer l1 = all -> 5, "+c.l1+"\n  layer l2 = all -> 4, "+c.l2+"\n  output y = all -> 3, softmax")
+		require.NotNil(t, p, diagnostics)
+		require.Equal(t, c.want, found(p.Report), p.Report.String())
+	}
+}
+
+// Equations that name each other twice are looked at once each: forty of them have a million million ways through.
+func TestPlausibilityLooksOnce(t *testing.T) {
+	rule := "  feedback R[l] from last to l   for hidden l\n  x0 = h[last] - label\n  k0 = 0.5\n"
+	for i := range 40 {
+		rule += fmt.Sprintf("  x%d = x%d * 0.5 + x%d\n  k%d = k%d * 0.5 + k%d * k%d\n", i+1, i, i, i+1, i, i, i)
+	}
+	p, diagnostics := learned(rule+"  delta[last] = gradient(loss, a[last])\n  delta[l] = R[l](k40 * x40)   for hidden l\n  descend f[l] along outer(delta[l], h[l-1])   for every l",
+		"layer l1 = all -> 5, tanh\n  layer l2 = all -> 4, tanh\n  output y = all -> 3, softmax")
+	require.NotNil(t, p, diagnostics)
+	require.Equal(t, "errors l1 l2", found(p.Report), p.Report.String())
 }
 
 // learned checks a network that learns by a rule of which the body is given.
