@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"os"
 	"sync"
 )
 
@@ -29,9 +28,9 @@ func openCIFAR10(spec Spec, dir string) (*Data, error) {
 	var all sync.WaitGroup
 	for i, path := range paths {
 		all.Go(func() {
-			raw, err := os.ReadFile(path)
+			raw, err := readFile(path)
 			if err != nil {
-				errs[i] = openFault(path, err)
+				errs[i] = err
 				return
 			}
 			if want := cifarRecords * cifarRecord; spec.Strict && len(raw) != want {

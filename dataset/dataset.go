@@ -20,10 +20,12 @@ type Spec struct {
 	H, W, C int      // the network's input; 1x1xC where it is flat, which takes data of any shape with C values
 	// Outputs is the width of a label row, the network's output units. 0 where labels are not wanted, as for an autoencoder.
 	Outputs int
-	Steps   []Step
-	Strict  bool // a damaged picture is an error rather than skipped, and so is a file without all the samples that its name promises
-	Augment Rand // of flips and crops; needed only where there are some, or pictures to crop
-	Workers int  // goroutines that decode pictures ahead of the training step; 0: one per processor
+	// Distributions says that targets are to be probabilities, whose sum is 1.
+	Distributions bool
+	Steps         []Step
+	Strict        bool // a damaged picture is an error rather than skipped, and so is a file without all the samples that its name promises
+	Augment       Rand // of flips and crops; needed only where there are some, or pictures to crop
+	Workers       int  // goroutines that decode pictures ahead of the training step; 0: one per processor
 }
 
 // A Step changes samples on their way: flip, flip(vertical), crop(pad), normalize(mean, std), in the order of the program. Flips and
@@ -57,11 +59,11 @@ type Split struct {
 // A source has the samples of a split before any step.
 type source interface {
 	size() int
-	// sample is sample i, which is only read. place, where not nil, gives random words for where to cut it out.
+	// sample is sample i, which is only read. place, where not nil, gives random words for where to cut it out. One that is damaged is a *damage.
 	sample(i int, place func() [4]uint32, sc *scratch) (view, error)
 	slow() bool  // worth doing ahead, by parallel workers
 	fixed() bool // each sample is there, and the same wherever it is cut out
-	load(ctx context.Context, workers int)
+	load(ctx context.Context, workers int) error
 	damaged() []*Error
 }
 

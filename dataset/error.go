@@ -30,6 +30,7 @@ type Error struct {
 	Found    string
 	Remedy   string // "" where there is none but another file
 	Err      error  // the operating system's or decoder's, or nil
+	Step     bool   // it is a step of the program that does not go with the data
 }
 
 // Error is the file, the place, what was expected and found, and the remedy.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"image"
 )
 
@@ -41,7 +42,8 @@ func (s *Split) fillRow(b *Batch, row int, p Pass, sc *scratch) error {
 			b.Weight[row] = 1
 			return nil
 		}
-		if s.strict {
+		var damaged *damage
+		if s.strict || !errors.As(err, &damaged) {
 			return err
 		}
 		if !p.Training {
@@ -54,7 +56,9 @@ func (s *Split) fillRow(b *Batch, row int, p Pass, sc *scratch) error {
 
 // load reads what memory can hold, so that training need not wait for it; a damaged sample is an error where the split is strict.
 func (s *Split) load(ctx context.Context) error {
-	s.source.load(ctx, s.workers)
+	if err := s.source.load(ctx, s.workers); err != nil {
+		return err
+	}
 	if damaged := s.Damaged(); s.strict && len(damaged) > 0 {
 		return damaged[0]
 	}
@@ -82,11 +86,11 @@ type memory struct {
 	floats   []float32
 }
 
-func (m *memory) size() int                 { return m.n }
-func (m *memory) slow() bool                { return false }
-func (m *memory) fixed() bool               { return true }
-func (m *memory) load(context.Context, int) {}
-func (m *memory) damaged() []*Error         { return nil }
+func (m *memory) size() int                       { return m.n }
+func (m *memory) slow() bool                      { return false }
+func (m *memory) fixed() bool                     { return true }
+func (m *memory) load(context.Context, int) error { return nil }
+func (m *memory) damaged() []*Error               { return nil }
 
 func (m *memory) sample(i int, _ func() [4]uint32, _ *scratch) (view, error) {
 	if m.bytes != nil {

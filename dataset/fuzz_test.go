@@ -44,7 +44,7 @@ func FuzzNPY(f *testing.F) {
 	f.Add(npyText("{'descr': '<f8', 'fortran_order': True, 'shape': (4611686018427387904, 4611686018427387904), }", nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		bounded(t, raw, func() {
-			a, err := parseNPY("fuzz", bytes.NewReader(raw), int64(len(raw)))
+			a, err := parseNPY("fuzz", bytes.NewReader(raw), int64(len(raw)), npySamples)
 			if err != nil {
 				return
 			}

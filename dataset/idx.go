@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"os"
 	"strings"
 )
 
@@ -25,23 +24,19 @@ const gzipRatio = 1032
 
 // readIDX reads an IDX file of bytes with the given number of dimensions, unpacked if its name ends in .gz.
 func readIDX(path string, dims int) (idxArray, error) {
-	f, err := os.Open(path)
+	f, size, err := openFile(path)
 	if err != nil {
-		return idxArray{}, openFault(path, err)
+		return idxArray{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return idxArray{}, openFault(path, err)
-	}
 	if !strings.HasSuffix(path, ".gz") {
-		return parseIDX(path, f, info.Size(), dims)
+		return parseIDX(path, f, size, dims)
 	}
 	z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<16))
 	if err != nil {
 		return idxArray{}, &Error{What: "reading", File: path, Expected: "a gzip file", Err: err, Remedy: "fetch the file again"}
 	}
-	return parseIDX(path, z, info.Size()*gzipRatio, dims)
+	return parseIDX(path, z, size*gzipRatio, dims)
 }
 
 // parseIDX reads an IDX array from r, which holds no more than most bytes: no header makes it allocate more.
@@ -99,8 +94,4 @@ func ending(err error) string {
 
 func times(dims []int) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(dims), "[]"), " ", "x")
-}
-
-func openFault(path string, err error) error {
-	return &Error{What: "reading", File: path, Err: err, Remedy: dataRemedy}
 }

@@ -72,7 +72,7 @@ func listPictures(root string, classes []string) (*pictures, []string, []int32, 
 		}
 		before := len(p.files)
 		for _, f := range files {
-			if !f.IsDir() && slices.Contains(pictureEndings, strings.ToLower(filepath.Ext(f.Name()))) {
+			if slices.Contains(pictureEndings, strings.ToLower(filepath.Ext(f.Name()))) && isFile(filepath.Join(root, e.Name()), f) {
 				p.files = append(p.files, filepath.Join(e.Name(), f.Name()))
 				labels = append(labels, int32(label))
 			}
@@ -85,6 +85,15 @@ func listPictures(root string, classes []string) (*pictures, []string, []int32, 
 		return nil, nil, nil, fault(root, "a folder of pictures for each class", "no folder")
 	}
 	return p, names, labels, nil
+}
+
+// isFile also follows links. A link that leads nowhere passes for one, so that it is missed when it is opened.
+func isFile(folder string, e os.DirEntry) bool {
+	if e.Type()&os.ModeSymlink == 0 {
+		return e.Type().IsRegular()
+	}
+	info, err := os.Stat(filepath.Join(folder, e.Name()))
+	return err != nil || info.Mode().IsRegular()
 }
 
 // isFolder also follows links, as a class of another copy of the set may be one.

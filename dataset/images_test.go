@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -266,6 +267,51 @@ func TestDamagedPictures(t *testing.T) {
 	for _, err = range data.Train.Batches(context.Background(), Pass{Batch: 2, Training: true}) {
 	}
 	require.ErrorContains(t, err, "all of them damaged")
+}
+
+// TestOnlyFiles: what is no regular file is no picture and is never opened, for a pipe would wait; a link is what it leads to. As any other file of a set it is refused.
+func TestOnlyFiles(t *testing.T) {
+	dir := folder(t, tree(2))
+	class := filepath.Join(dir, "train", "cat")
+	require.NoError(t, syscall.Mkfifo(filepath.Join(class, "zz.png"), 0o644))
+	require.NoError(t, os.Symlink("zz.png", filepath.Join(class, "zzz.png")))
+	require.NoError(t, os.Symlink("00.png", filepath.Join(class, "linked.png")))
+	data, err := Open(wantImages, dir)
+	require.NoError(t, err)
+	require.NoError(t, data.Load(t.Context()))
+	require.Equal(t, 5, data.Train.Len())
+	require.Empty(t, data.Train.Damaged())
+
+	for file, spec := range map[string]struct {
+		Spec
+		files map[string][]byte
+	}{"y.npy": {wantNPY, tinyNPY}, "t10k-labels-idx1-ubyte": {wantMNIST, tinyMNIST}, "data_batch_2.bin": {wantCIFAR, tinyCIFAR}} {
+		dir := folder(t, spec.files)
+		path := filepath.Join(dir, file)
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, syscall.Mkfifo(path, 0o644))
+		_, err := Open(spec.Spec, dir)
+		require.ErrorContains(t, err, "reading "+path+": is no regular file")
+	}
+}
+
+// TestUnreadPictures: a picture that cannot be opened is no damaged one, which training would do without ever after; it is an error, decoded once or ahead of training.
+func TestUnreadPictures(t *testing.T) {
+	dir := folder(t, tree(2))
+	path := filepath.Join(dir, "train", "cat", "00.png")
+	data, err := Open(wantImages, dir)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.ErrorIs(t, data.Load(t.Context()), os.ErrNotExist)
+	for _, training := range []bool{false, true} {
+		for _, err = range data.Train.Batches(t.Context(), Pass{Batch: 4, Training: training}) {
+		}
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+	require.Empty(t, data.Train.Damaged())
+	require.NoError(t, os.Rename(path+".away", path))
+	require.NoError(t, data.Load(t.Context()), "and is read when it can be")
+	require.Equal(t, []float32{1, 1, 1, 1}, whole(t, data.Train, false, 0).Weight)
 }
 
 // TestWorkers: batches come in order, whatever the number of workers; leaving the loop or ending the context leaves none behind.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 )
@@ -30,7 +31,7 @@ func openNPY(spec Spec, dir string) (*Data, error) {
 			return nil, &Error{What: "opening npy in " + dir, Expected: strings.Join(files, ", "), Found: "no " + file, Remedy: dataRemedy}
 		}
 		var err error
-		if arrays[i], err = readNPY(path); err != nil {
+		if arrays[i], err = readNPY(path, [...]string{npySamples, npyLabels}[i%2]); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +56,7 @@ func openNPY(spec Spec, dir string) (*Data, error) {
 // npySplit is samples from to to-1 of the arrays x and y (nil where labels are not wanted).
 func npySplit(spec Spec, training bool, x, y *npyArray, from, to int) (*Split, error) {
 	if x.integers != nil {
-		return nil, &Error{What: "reading", File: x.path, Expected: "samples of uint8 or float32", Found: fmt.Sprintf("integers of %d bytes", x.width),
+		return nil, &Error{What: "reading", File: x.path, Expected: npySamples, Found: fmt.Sprintf("integers of %d bytes", x.width),
 			Remedy: "convert them with x.astype('float32')"}
 	}
 	units := x.row()
@@ -96,7 +97,35 @@ func npySplit(spec Spec, training bool, x, y *npyArray, from, to int) (*Split, e
 	if err != nil {
 		return nil, err
 	}
+	if spec.Distributions {
+		if err := y.distributions(targets, from*width); err != nil {
+			return nil, err
+		}
+	}
 	return split(spec, training, m, h, w, c, nil, nil, targets)
+}
+
+// distributions refuses targets, the array's elements from first on, of which a row is no distribution.
+func (y *npyArray) distributions(targets []float32, first int) error {
+	const remedy = "normalize the rows, or give the output another nonlinearity than softmax"
+	width := y.row()
+	for row := 0; row < len(targets); row += width {
+		sum := 0.0
+		for k, p := range targets[row : row+width] {
+			if p < 0 {
+				err := y.fault(first+row+k, "a probability, as softmax is trained to give", fmt.Sprint(p))
+				err.Remedy = remedy
+				return err
+			}
+			sum += float64(p)
+		}
+		if math.Abs(sum-1) > 1e-3 { // float16 rounds a tenth by so much, ten times
+			err := y.fault(first+row, "probabilities whose sum is 1, as softmax is trained to give", fmt.Sprintf("a sum of %.6g", sum))
+			err.Remedy = remedy
+			return err
+		}
+	}
+	return nil
 }
 
 // labels are the integers from to to-1 as classes.

@@ -2,12 +2,10 @@ package dataset
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/bits"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -54,24 +52,24 @@ var npyTypes = map[string]struct {
 	"f8": {8, nil},
 }
 
-func readNPY(path string) (*npyArray, error) {
-	f, err := os.Open(path)
+// What arrays may hold, by their use.
+const (
+	npySamples = "samples of uint8 (255 is 1), float32 or float64"
+	npyLabels  = "integer labels, or targets of float32 or float64"
+)
+
+// readNPY reads an array; holds is what it may hold.
+func readNPY(path, holds string) (*npyArray, error) {
+	f, size, err := openFile(path)
 	if err != nil {
-		return nil, openFault(path, err)
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, openFault(path, err)
-	}
-	if info.IsDir() {
-		return nil, openFault(path, errors.New("is a folder"))
-	}
-	return parseNPY(path, f, info.Size())
+	return parseNPY(path, f, size, holds)
 }
 
 // parseNPY reads a NumPy file of a known size, versions 1 to 3 of the format: no header makes it allocate more than a few times that.
-func parseNPY(path string, r io.Reader, size int64) (*npyArray, error) {
+func parseNPY(path string, r io.Reader, size int64, holds string) (*npyArray, error) {
 	fault := func(at int, expected, found, remedy string) error {
 		return &Error{What: "reading", File: path, Where: fmt.Sprintf("byte %d", at), Expected: expected, Found: found, Remedy: remedy}
 	}
@@ -114,7 +112,7 @@ func parseNPY(path string, r io.Reader, size int64) (*npyArray, error) {
 	}
 	kind, known := npyTypes[letters]
 	if !known || len(dtype) > 3 {
-		return nil, fault(start, "uint8, float32, float64 or integers", "dtype "+strconv.Quote(dtype), "convert it with x.astype('float32')")
+		return nil, fault(start, holds, "dtype "+strconv.Quote(dtype), "convert it with x.astype('float32')")
 	}
 	a.width = kind.width
 	total, long := uint64(1), 0

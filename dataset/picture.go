@@ -8,7 +8,6 @@ import (
 	"image"
 	_ "image/jpeg" // registers the decoders of what images are stored as
 	_ "image/png"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -30,6 +29,13 @@ type pictures struct {
 	mu  sync.Mutex
 	bad map[int]*Error
 }
+
+// damage is a file that was read and is no picture.
+type damage struct{ is *Error }
+
+func (d *damage) Error() string { return d.is.Error() }
+
+func (d *damage) Unwrap() error { return d.is }
 
 // A raster is a decoded picture, scaled, its channels last.
 type raster struct {
@@ -73,21 +79,27 @@ func (p *pictures) fixed() bool {
 }
 
 // load decodes the pictures, by parallel workers, unless memory cannot hold them all.
-func (p *pictures) load(ctx context.Context, workers int) {
+func (p *pictures) load(ctx context.Context, workers int) error {
 	if len(p.files)*p.h*p.w*p.c > keepBytes {
-		return
+		return nil
 	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
 			sc := new(scratch)
 			for i := int(next.Add(1)) - 1; i < len(p.files) && ctx.Err() == nil && p.room.Load() > 0; i = int(next.Add(1)) - 1 {
-				p.picture(i, sc) // a fault is noted
+				_, err := p.picture(i, sc)
+				if damaged := (*damage)(nil); err != nil && !errors.As(err, &damaged) { // damage is noted
+					fail(err)
+				}
 			}
 		})
 	}
 	all.Wait()
+	return context.Cause(ctx)
 }
 
 func (p *pictures) damaged() []*Error {
@@ -128,20 +140,20 @@ func (p *pictures) picture(i int, sc *scratch) (*raster, error) {
 		return r, nil
 	}
 	if bad := p.fault(i); bad != nil {
-		return nil, bad
+		return nil, &damage{bad}
 	}
 	path := filepath.Join(p.root, p.files[i])
-	raw, err := os.ReadFile(path)
-	var img image.Image
-	if err == nil {
-		img, err = decode(raw)
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err // perhaps not of the next open: no damage
 	}
+	img, err := decode(raw)
 	if err != nil {
 		bad := &Error{What: "reading", File: path, Expected: "a JPEG or PNG picture", Err: err, Remedy: "replace or delete it"}
 		p.mu.Lock()
 		p.bad[i] = bad
 		p.mu.Unlock()
-		return nil, bad
+		return nil, &damage{bad}
 	}
 	r := p.raster(img, sc)
 	if size := int64(len(r.pixels)); p.room.Add(-size) < 0 || !p.kept[i].CompareAndSwap(nil, r) {

@@ -87,7 +87,7 @@ func TestNPYTypes(t *testing.T) {
 		raw, err := binary.Append(nil, order, data)
 		require.NoError(t, err)
 		file := npy(dtype, "(7,)", raw)
-		a, err := parseNPY("x", bytes.NewReader(file), int64(len(file)))
+		a, err := parseNPY("x", bytes.NewReader(file), int64(len(file)), npySamples)
 		require.NoError(t, err, dtype)
 		for i, want := range values {
 			switch {
@@ -103,10 +103,34 @@ func TestNPYTypes(t *testing.T) {
 	text := `{"shape": (2,3 ), "fortran_order": False, "descr": "<f4"}   ` + "\n"
 	v2 := append([]byte("\x93NUMPY\x02\x00"), byte(len(text)), 0, 0, 0)
 	v2 = append(append(v2, text...), float32s(1, 2, 3, 4, 5, float32(math.Pi))...)
-	a, err := parseNPY("x", bytes.NewReader(v2), int64(len(v2)))
+	a, err := parseNPY("x", bytes.NewReader(v2), int64(len(v2)), npySamples)
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 3}, a.dims)
 	require.Equal(t, float32(math.Pi), a.floats[5])
+}
+
+// TestDistributions: targets of a softmax output are distributions, of floats of any width or 0 and 1; what is none is named by its file and row.
+func TestDistributions(t *testing.T) {
+	spec := Spec{Name: "npy", Files: []string{"x.npy", "y.npy", "x.npy", "y.npy"}, H: 1, W: 1, C: 1, Outputs: 2, Distributions: true}
+	try := func(targets []byte) error {
+		_, err := Open(spec, folder(t, map[string][]byte{"x.npy": npy("|u1", "(2, 1)", []byte{0, 1}), "y.npy": targets}))
+		return err
+	}
+	for _, good := range [][]byte{npy("<f4", "(2, 2)", float32s(0.25, 0.75, 1, 0)), npy("<f4", "(2, 2)", float32s(0.3, 0.7003, 1, 0)), npy("|u1", "(2, 2)", []byte{0, 1, 1, 0})} {
+		require.NoError(t, try(good))
+	}
+	for _, bad := range []struct {
+		file []byte
+		says string
+	}{
+		{npy("<f4", "(2, 2)", float32s(0, 1, 1.5, -0.5)), "y.npy: record 1, byte 81: expected a probability, as softmax is trained to give, found -0.5"},
+		{npy("<f4", "(2, 2)", float32s(0, 1, 0.5, 0.25)), "y.npy: record 1, byte 77: expected probabilities whose sum is 1, as softmax is trained to give, found a sum of 0.75"},
+		{npy("|u1", "(2, 2)", []byte{1, 1, 1, 0}), "y.npy: record 0, byte 69: expected probabilities whose sum is 1"},
+	} {
+		require.ErrorContains(t, try(bad.file), bad.says)
+	}
+	spec.Distributions = false
+	require.NoError(t, try(npy("<f4", "(2, 2)", float32s(0, 1, 1.5, -0.5))))
 }
 
 func TestNPYTargetsAndPairs(t *testing.T) {

@@ -33,7 +33,7 @@ type meanStd struct{ mean, std float32 }
 
 // fault is a mistake in a step.
 func (s Step) fault(expected, found string) *Error {
-	return &Error{What: "step " + s.String() + " of the data", Expected: expected, Found: found}
+	return &Error{What: "step " + s.String() + " of the data", Expected: expected, Found: found, Step: true}
 }
 
 // String is the step as a program has it.

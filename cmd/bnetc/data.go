@@ -24,7 +24,7 @@ func openData(ctx context.Context, p *check.Program, dir string) (*dataset.Data,
 		outputs = p.Layers[len(p.Layers)-1].Shape.Units()
 	}
 	spec := dataset.Spec{Name: p.Train.Data, Files: p.Train.Files, H: p.Input.H, W: p.Input.W, C: p.Input.C, Outputs: outputs,
-		Strict: p.Train.Strict, Augment: stream(p.Train.Seed, "augment")}
+		Distributions: p.Loss == check.CrossEntropy, Strict: p.Train.Strict, Augment: stream(p.Train.Seed, "augment")}
 	for _, s := range p.Train.Steps {
 		spec.Steps = append(spec.Steps, dataset.Step{Name: s.Name, Args: s.Args, Word: s.Word})
 	}
