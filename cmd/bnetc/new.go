@@ -2,7 +2,9 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +30,9 @@ func (c *newCmd) Run() error {
 	if os.IsExist(err) {
 		return fmt.Errorf("%s exists already; choose another name", path)
 	}
+	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %s: there is no folder %s; make it with %s", path, folder, typed("mkdir", "-p", folder))
+	}
 	if err != nil {
 		return err
 	}
@@ -38,7 +43,7 @@ func (c *newCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "wrote %s; train it with: bnetc run %s\n", path, path)
+	fmt.Fprintf(os.Stderr, "wrote %s; train it with: %s\n", path, typed("bnetc", "run", path))
 	return nil
 }
 
