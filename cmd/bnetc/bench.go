@@ -20,9 +20,9 @@ import (
 type benchCmd struct {
 	source
 	aim
-	Time time.Duration `help:"How long to measure." default:"2s"`
-	Tune bool          `help:"First measure the program by several schedules, and keep the best for the device and its driver."`
-	JSON bool          `name:"json" help:"One JSON object on standard output."`
+	Time span `help:"How long to measure." default:"2s"`
+	Tune bool `help:"First measure the program by several schedules, and keep the best for the device and its driver."`
+	JSON bool `name:"json" help:"One JSON object on standard output."`
 }
 
 func (benchCmd) Help() string {
@@ -95,7 +95,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	// An alternating program has two kinds of steps: the figure is their mean, as they come in equal numbers.
 	lists := trainingLists(plan)
 	for _, l := range lists {
-		median, least, err := measure(ctx, m, l.Name, c.Time/time.Duration(len(lists)))
+		median, least, err := measure(ctx, m, l.Name, time.Duration(c.Time)/time.Duration(len(lists)))
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ type runCmd struct {
 	aim
 	Data      string `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
 	Epochs    *int   `help:"Epochs to train: train.epochs." placeholder:"N"`
-	Steps     int    `help:"Stop after so many updates." placeholder:"N"`
+	Steps     count  `help:"Stop after so many updates." placeholder:"N"`
 	Seed      *int   `help:"Seed of every random number: train.seed." placeholder:"N"`
 	Init      string `help:"Initial parameters instead of drawn ones; any subset of them." placeholder:"FILE.safetensors"`
 	NoShuffle bool   `help:"Batches in file order."`
@@ -53,8 +53,6 @@ func (c *runCmd) folder() (string, error) {
 		return "", usage{"--resume goes on in its own folder; leave --out away"}
 	case c.Resume != "" && c.Init != "":
 		return "", usage{"--resume has parameters already; leave --init away"}
-	case c.Steps < 0:
-		return "", usage{fmt.Sprintf("--steps is a number of updates, not %d", c.Steps)}
 	case c.Resume != "":
 		return c.Resume, readable(c.Resume)
 	case c.Out != "":
@@ -90,7 +88,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	log := newProgress(os.Stderr)
 	log.Say(fmt.Sprintf("%s: %d samples to train on, %d to test", p.Train.Data, s.data.Train.Len(), s.data.Test.Len()))
 	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{
-		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: c.Steps, Resume: c.Resume != "",
+		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: int(c.Steps), Resume: c.Resume != "",
 		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{s.data.Train}, Test: split{s.data.Test}, Log: log,
 	})
 	log.end()

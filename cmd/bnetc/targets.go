@@ -25,7 +25,7 @@ type target struct {
 // A place is where on a machine a plan is to run: what --device and --threads say, "" and 0 for the best there is.
 type place struct {
 	Device  string `help:"Device by number or name, where a target has several: bnetc devices lists them." placeholder:"N|NAME"`
-	Threads int    `help:"Workers; all processors by default." placeholder:"N"`
+	Threads count  `help:"Workers; all processors by default." placeholder:"N"`
 }
 
 // A device is what a target runs on.
@@ -37,7 +37,7 @@ type device struct {
 
 var targets = []target{
 	{"cpu", "C with vector extensions, compiled by the system's compiler", cpuTarget,
-		func(at place) backend.Backend { return &cpu.Backend{Threads: at.Threads} }, cpuDevice, cpuDevices},
+		func(at place) backend.Backend { return &cpu.Backend{Threads: int(at.Threads)} }, cpuDevice, cpuDevices},
 	vulkanRow,
 	{"reference", "float64 in plain Go, by definition; slow",
 		func(place) compiler.Target {
@@ -52,7 +52,7 @@ var targets = []target{
 
 func cpuTarget(at place) compiler.Target {
 	f := cpu.Detect()
-	threads := at.Threads
+	threads := int(at.Threads)
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}

@@ -161,7 +161,7 @@ func (c *benchCmd) try(ctx context.Context, p *check.Program, t *target, at plac
 	defer m.Close()
 	sum, lists := 0.0, trainingLists(made.Plan)
 	for _, l := range lists {
-		median, _, err := measure(ctx, m, l.Name, min(c.Time, time.Second)/time.Duration(len(lists)))
+		median, _, err := measure(ctx, m, l.Name, min(time.Duration(c.Time), time.Second)/time.Duration(len(lists)))
 		if err != nil {
 			return 0, err
 		}
