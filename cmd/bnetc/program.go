@@ -60,6 +60,15 @@ func textOf(program string) (string, error) {
 	if !isDir(program) {
 		return program, readable(program)
 	}
+	b, err := openBundle(program)
+	if err != nil {
+		return "", err
+	}
+	if b != nil {
+		if err := b.intact(); err != nil {
+			return "", err
+		}
+	}
 	path := filepath.Join(program, runtime.SourceFile)
 	if err := readable(path); err != nil {
 		return "", fmt.Errorf("%s is neither a bundle nor a run folder: %w", program, err)

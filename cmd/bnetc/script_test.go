@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "points": points, "fields": fields, "tensors": tensors, "replace": replaceText, "flip": flip,
+			"exits": exits, "points": points, "fields": fields, "tensors": tensors, "replace": replaceText, "flip": flip, "seal": seal,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -159,6 +159,13 @@ func replaceText(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+// seal DIR: makes a changed bundle one that was compiled so.
+func seal(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := openBundle(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(b.seal())
 }
 
 // flip FILE: changes the byte in its middle.
