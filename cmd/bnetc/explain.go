@@ -12,7 +12,7 @@ import (
 type explainCmd struct {
 	source
 	aim
-	Stage string `help:"Print the program behind a pass instead: lowered, differentiate, share, simplify, split, fuse, order, place." placeholder:"NAME"`
+	Stage string `help:"Print the program behind a pass instead: lowered, differentiate, share, simplify, split, fuse, order, narrow, place." placeholder:"NAME"`
 }
 
 func (explainCmd) Help() string { return "Example: bnetc explain examples/mnist_fc_sdtp_parallel.bnet" }
