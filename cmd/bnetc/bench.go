@@ -70,7 +70,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		}
 	}
 	begin := time.Now()
-	j, err := compile(p, c.Program, c.aim)
+	j, err := compile(ctx, p, c.Program, c.aim)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (c *compileCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := compile(p, c.Program, c.aim)
+	j, err := compile(ctx, p, c.Program, c.aim)
 	if err != nil {
 		return err
 	}

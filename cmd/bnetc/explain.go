@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,7 +23,7 @@ func (c *explainCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	j, err := compile(p, c.Program, c.aim)
+	j, err := compile(context.Background(), p, c.Program, c.aim) // which a signal ends with the process
 	if err != nil {
 		return err
 	}

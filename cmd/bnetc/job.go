@@ -27,7 +27,7 @@ type job struct {
 }
 
 // compile compiles a program for a target; a bundle's own is the default.
-func compile(p *check.Program, path string, to aim) (*job, error) {
+func compile(ctx context.Context, p *check.Program, path string, to aim) (*job, error) {
 	b, err := openBundle(path)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func compile(p *check.Program, path string, to aim) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := compiler.Compile(p, p.Train.Batch, t.aim(to.place))
+	made, err := compiled(ctx, p, p.Train.Batch, t.aim(to.place))
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,25 @@ func compile(p *check.Program, path string, to aim) (*job, error) {
 		b = nil // it is for another target, or --set changed more than values
 	}
 	return &job{p, t, to.place, made, b}, nil
+}
+
+// compiled is what the compiler makes of a program, for a process that ends when ctx does: it then returns at once, and leaves the compiler behind.
+func compiled(ctx context.Context, p *check.Program, batch int, to compiler.Target) (*compiler.Compilation, error) {
+	type result struct {
+		made *compiler.Compilation
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		made, err := compiler.Compile(p, batch, to)
+		done <- result{made, err}
+	}()
+	select {
+	case r := <-done:
+		return r.made, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // fit finds the device, and refuses a run that its memory cannot hold.

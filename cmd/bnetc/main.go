@@ -65,17 +65,33 @@ func run(args []string) int {
 	if err != nil {
 		return status(usage{err.Error() + "; bnetc --help lists the commands, bnetc COMMAND --help its flags"})
 	}
-	if err := k.BindToProvider(interruptible); err != nil {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	taken := make(chan context.CancelFunc, 1)
+	go heed(signals, taken)
+	// A command takes a context that has something to finish, or to clear away, when a signal comes.
+	err = k.BindToProvider(func() (context.Context, error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		taken <- cancel
+		return ctx, nil
+	})
+	if err != nil {
 		panic("bug: " + err.Error())
 	}
 	return status(k.Run())
 }
 
-// interruptible is what a command takes that has something to finish when a signal comes. A second one, or any where no command took it, ends the process at once.
-func interruptible() (context.Context, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, nil
+// heed cancels the context that a command took when a signal comes. A second one, or any where no command took a context, ends the process at once.
+func heed(signals <-chan os.Signal, taken <-chan context.CancelFunc) {
+	<-signals
+	select {
+	case cancel := <-taken:
+		cancel()
+		<-signals
+	default:
+	}
+	os.Exit(statusInterrupted)
 }
 
 // status prints an error and gives the exit status that belongs to it.

@@ -46,7 +46,7 @@ func TestPeakMemory(t *testing.T) {
 	own := peak("large", large) - peak("small", text(""))
 	checked, err := p.load()
 	require.NoError(t, err)
-	made, err := compile(checked, p.Program, aim{})
+	made, err := compile(t.Context(), checked, p.Program, aim{})
 	require.NoError(t, err)
 	m := compiler.MemoryOf(made.made.Plan)
 	t.Logf("measured %s, planned %s", compiler.BytesText(own), m)

@@ -191,5 +191,37 @@ func TestSecondInterrupt(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	require.NoError(t, c.Process.Signal(os.Interrupt))
 	require.Error(t, c.Wait())
+	require.Equal(t, statusInterrupted, c.ProcessState.ExitCode())
 	require.Less(t, time.Since(begin), 10*time.Second)
+}
+
+// TestInterruptCompiler: a command that has nothing to keep yet ends at the first Ctrl-C, in the middle of a compilation too, and leaves nothing behind.
+func TestInterruptCompiler(t *testing.T) {
+	w := newWorkshop(t)
+	var deep strings.Builder // so deep that its compilation takes several seconds
+	deep.WriteString("network deep {\n  input 8\n")
+	for i := range 400 {
+		fmt.Fprintf(&deep, "  layer l%d = all -> 5, tanh\n", i)
+	}
+	deep.WriteString("  output y = all -> 3, softmax\n}\nlearn sdtp { forward adam(lr = 0.01)  inverse adam(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 8  epochs 2 }\n")
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "deep.bnet"), []byte(deep.String()), 0o644))
+	before, err := os.ReadDir(w.dir)
+	require.NoError(t, err)
+	for _, command := range []string{"explain", "compile", "run", "bench", "eval --params none.safetensors"} {
+		words := strings.Fields(command)
+		c := exec.CommandContext(t.Context(), "bnetc", append(append(words[:1:1], "deep.bnet"), words[1:]...)...)
+		c.Dir = w.dir
+		var log bytes.Buffer
+		c.Stderr = &log
+		require.NoError(t, c.Start())
+		time.Sleep(time.Second)
+		begin := time.Now()
+		require.NoError(t, c.Process.Signal(os.Interrupt))
+		require.Error(t, c.Wait())
+		require.Equal(t, statusInterrupted, c.ProcessState.ExitCode(), "%s: %s", command, log.String())
+		require.Less(t, time.Since(begin), time.Second, command)
+	}
+	after, err := os.ReadDir(w.dir)
+	require.NoError(t, err)
+	require.Equal(t, len(before), len(after))
 }

@@ -21,7 +21,7 @@ func start(ctx context.Context, p *check.Program, path string, to aim, folder st
 		data, err := openData(ctx, p, folder)
 		reading <- opened{data, err}
 	}()
-	j, err := compile(p, path, to)
+	j, err := compile(ctx, p, path, to)
 	if err != nil {
 		return nil, err
 	}

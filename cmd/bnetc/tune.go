@@ -150,7 +150,7 @@ func (c *benchCmd) tune(ctx context.Context, p *check.Program, to aim) error {
 
 // try is the mean over a program's training lists of the median time of a step by a schedule.
 func (c *benchCmd) try(ctx context.Context, p *check.Program, t *target, at place, by compiler.Target) (float64, error) {
-	made, err := compiler.Compile(p, p.Train.Batch, by)
+	made, err := compiled(ctx, p, p.Train.Batch, by)
 	if err != nil {
 		return 0, err
 	}
