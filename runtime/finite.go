@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"bnetc/ir/kernel"
@@ -12,6 +13,8 @@ import (
 type NotFinite struct {
 	Step uint64   // 0 outside a run
 	What []string // "the inverse loss of layer l2 is NaN", "parameter l2.V has NaN at 17"
+	// Remedies are the settings that make it less likely when they are smaller.
+	Remedies []string
 }
 
 func (e *NotFinite) Error() string {
@@ -19,7 +22,21 @@ func (e *NotFinite) Error() string {
 	if e.Step == 0 {
 		return what
 	}
-	return fmt.Sprintf("step %d: %s; the last checkpoint stands. A smaller learning rate (--set learn.forward.lr=…, learn.inverse.lr=…) may help", e.Step, what)
+	text := fmt.Sprintf("step %d: %s; the last checkpoint stands", e.Step, what)
+	if len(e.Remedies) > 0 {
+		text += fmt.Sprintf(". A smaller learning rate (--set %s) may help", strings.Join(e.Remedies, ", "))
+	}
+	return text
+}
+
+// rates are the paths of a program's learning rates, as --set takes them.
+func (p *Program) rates() (paths []string) {
+	for _, g := range p.Groups {
+		if slices.ContainsFunc(g.Hyper, func(h Setting) bool { return h.Name == "lr" }) {
+			paths = append(paths, "learn."+g.Name+".lr=…")
+		}
+	}
+	return paths
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

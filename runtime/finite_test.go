@@ -56,6 +56,21 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
+// TestRemedies: a run that is no longer finite names the learning rates that its program has, and no others.
+func TestRemedies(t *testing.T) {
+	for want, groups := range map[string]int{
+		"the last checkpoint stands": 0,
+		"the last checkpoint stands. A smaller learning rate (--set learn.forward.lr=…) may help":                     1,
+		"the last checkpoint stands. A smaller learning rate (--set learn.forward.lr=…, learn.inverse.lr=…) may help": 2,
+	} {
+		r := newTrial(t, t.TempDir())
+		r.prog.Groups = r.prog.Groups[:groups]
+		r.spoil = func(step int, b map[string][]float32) { b["train.loss"][0] = nan }
+		_, err := Train(r.ctx, r.prog, r.opts)
+		require.EqualError(t, err, "step 1: the task loss of layer y is NaN; "+want)
+	}
+}
+
 // TestLateMachines: with a machine that works behind its caller a run leaves the same behind, and names the same step; it notices before anything is kept.
 func TestLateMachines(t *testing.T) {
 	train := func(late bool, samples Split) (ran []string, left string) {

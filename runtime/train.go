@@ -58,6 +58,10 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 	}
 	ended := t.epochs(ctx)
 	if ended != nil && !errors.Is(ended, ErrInterrupted) {
+		var bad *NotFinite
+		if errors.As(ended, &bad) {
+			bad.Remedies = prog.rates()
+		}
 		return nil, ended
 	}
 	if err := t.writeReport(); err != nil {
