@@ -129,7 +129,7 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 	e := t.main
 	if b.N < e.plan.Batch {
 		var err error
-		if e, err = t.enterShort(ctx, b.N); err != nil {
+		if e, err = t.enterShort(); err != nil {
 			return err
 		}
 	}
@@ -159,27 +159,10 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 	return nil
 }
 
-// enterShort gives an engine for a batch of n samples, with the state of the main one.
-func (t *trainer) enterShort(ctx context.Context, n int) (*engine, error) {
+// enterShort gives the engine for the incomplete last batch, with the state of the main one.
+func (t *trainer) enterShort() (*engine, error) {
 	if err := t.checkLosses(t.main, true); err != nil {
 		return nil, err
-	}
-	if t.short == nil || t.short.plan.Batch != n {
-		plan, err := t.prog.ForBatch(n)
-		if err != nil {
-			return nil, err
-		}
-		e, err := newEngine(ctx, t.prog, plan, t.opts.Backend)
-		if err != nil {
-			return nil, err
-		}
-		if err := e.follow(); err != nil {
-			return nil, errors.Join(err, e.machine.Close())
-		}
-		if t.short != nil {
-			t.short.machine.Close()
-		}
-		t.short = e
 	}
 	return t.short, t.main.copyTo(t.short)
 }

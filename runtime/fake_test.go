@@ -304,11 +304,18 @@ func newTrial(t *testing.T, dir string) *trial {
 	f, log := &fake{}, &diary{}
 	return &trial{fake: f, log: log, ctx: t.Context(),
 		prog: &Program{Name: "fake", Output: "y", Source: "network fake\n", Hash: "0123", Plan: fakePlan(4), Epochs: 4, Seed: 7,
-			ForBatch: func(n int) (*kernel.Plan, error) { return fakePlan(n), nil },
-			Params:   []Setting{{"noise", 0.5}},
-			Groups:   []Group{{Name: "forward", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.5}}}, {Name: "inverse", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.25}}}}},
+			Params: []Setting{{"noise", 0.5}},
+			Groups: []Group{{Name: "forward", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.5}}}, {Name: "inverse", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.25}}}}},
 		opts: Options{Backend: f, Target: "fake", Device: "a diary", Dir: dir, Train: points(18), Test: points(7), Log: log, Command: "{}\n",
 			Shuffle: func(n, epoch int) []int { return rand.New(rand.NewPCG(uint64(epoch), 1)).Perm(n) }},
+	}
+}
+
+// keepLast has the incomplete last batch trained, too.
+func (r *trial) keepLast() {
+	r.prog.KeepLast = true
+	if rest := r.opts.Train.Len() % r.prog.Plan.Batch; rest > 0 {
+		r.prog.Short = fakePlan(rest)
 	}
 }
 

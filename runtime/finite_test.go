@@ -76,7 +76,8 @@ func TestLateMachines(t *testing.T) {
 	train := func(late bool, samples Split) (ran []string, left string) {
 		r := newTrial(t, t.TempDir())
 		r.opts.Train = samples
-		r.late, r.prog.KeepLast, r.prog.LogEvery = late, true, 3 // two engines take turns
+		r.late, r.prog.LogEvery = late, 3
+		r.keepLast() // two engines take turns
 		r.train(t)
 		if late {
 			require.Equal(t, r.prog.Epochs*(16+18+7), r.fetched, "whole batches of training, and both evaluations")
@@ -94,7 +95,8 @@ func TestLateMachines(t *testing.T) {
 	}
 	for _, spoiled := range []int{5, 6, 10} { // the first of an epoch, in the middle, and of the short batch at its end
 		r := newTrial(t, t.TempDir())
-		r.late, r.prog.KeepLast = true, true
+		r.late = true
+		r.keepLast()
 		r.spoil = func(step int, b map[string][]float32) {
 			if step == spoiled {
 				b["train.loss"][0] = nan

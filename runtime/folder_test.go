@@ -269,7 +269,7 @@ func TestTooLargeBatch(t *testing.T) {
 	_, err := Train(r.ctx, r.prog, r.opts)
 	require.EqualError(t, err, "a batch of 4 is larger than the 3 training samples; set --batch or keep_last")
 	require.NoDirExists(t, r.opts.Dir)
-	r.prog.KeepLast = true
+	r.keepLast()
 	r.train(t)
 }
 

@@ -65,9 +65,9 @@ type Program struct {
 	Source      string // the program's text with every default written out
 	Hash        string // of the source and the target's code
 	Plan        *kernel.Plan
-	ForBatch    func(batch int) (*kernel.Plan, error) // the same program for another batch size, for a short last batch
-	Moves       *kernel.Plan                          // moves samples of a Still split on the device; nil where they stay as they are
-	Params      []Setting                             // the rule's parameters
+	Short       *kernel.Plan // the same program for the incomplete last batch of an epoch; nil where there is none, or it is dropped
+	Moves       *kernel.Plan // moves samples of a Still split on the device; nil where they stay as they are
+	Params      []Setting    // the rule's parameters
 	Groups      []Group
 	Alternating bool
 	LabelIsX    bool

@@ -25,7 +25,7 @@ type trainer struct {
 	prog    *Program
 	opts    *Options
 	main    *engine
-	short   *engine // for an incomplete last batch, once there was one
+	short   *engine // for an incomplete last batch, where there is one
 	at      position
 	metrics *metricsFile
 	events  *eventsFile
@@ -48,6 +48,14 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 		return nil, err
 	}
 	defer t.close()
+	if rest := opts.Train.Len() % prog.Plan.Batch; prog.KeepLast && rest > 0 && (prog.Short == nil || prog.Short.Batch != rest) {
+		panic(fmt.Sprintf("bug: no plan for the last batch of %d", rest))
+	}
+	if prog.Short != nil { // now, so that nothing that it lacks ends a run behind its first epoch
+		if t.short, err = newEngine(ctx, prog, prog.Short, opts.Backend); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
@@ -100,8 +108,13 @@ func (t *trainer) begin() error {
 	if err := initialize(t.prog.Plan, t.main.machine, t.prog.Seed); err != nil {
 		return err
 	}
-	if err := t.main.follow(); err != nil {
-		return err
+	for _, e := range []*engine{t.main, t.short} {
+		if e == nil {
+			continue
+		}
+		if err := e.follow(); err != nil {
+			return err
+		}
 	}
 	if err := t.restore(resume); err != nil {
 		return err

@@ -54,7 +54,8 @@ func TestFileOrder(t *testing.T) {
 // TestKeepLast: the incomplete last batch trains on a machine of its own, which has and gives back all that the first one knows.
 func TestKeepLast(t *testing.T) {
 	r := newTrial(t, t.TempDir())
-	r.prog.KeepLast, r.prog.Epochs, r.opts.Save = true, 2, filepath.Join(t.TempDir(), "kept")
+	r.prog.Epochs, r.opts.Save = 2, filepath.Join(t.TempDir(), "kept")
+	r.keepLast()
 	require.EqualValues(t, 10, r.train(t).Steps)
 	require.Equal(t, []int{4, 2}, r.built, "one machine for each batch size, kept for the next epoch")
 	var sizes []int
@@ -76,6 +77,33 @@ func TestKeepLast(t *testing.T) {
 	f, err := safetensors.Read(r.opts.Save)
 	require.NoError(t, err)
 	require.InDelta(t, w, f.Tensor("l1.W").Data[0], 1e-5)
+}
+
+// TestShortMachineFails: what the machine of the incomplete last batch lacks is known before anything is trained.
+func TestShortMachineFails(t *testing.T) {
+	r := newTrial(t, filepath.Join(t.TempDir(), "run"))
+	r.keepLast()
+	lacks := &backend.Missing{What: "no memory", Remedy: "buy some"}
+	r.opts.Backend = &small{r.fake, 1, lacks}
+	_, err := Train(r.ctx, r.prog, r.opts)
+	require.ErrorIs(t, err, lacks)
+	require.Empty(t, r.ran)
+	require.Zero(t, r.open, "machines left open")
+	require.NoDirExists(t, r.opts.Dir)
+}
+
+// A small backend has room for so many machines.
+type small struct {
+	*fake
+	room  int
+	lacks error
+}
+
+func (s *small) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
+	if s.room--; s.room < 0 {
+		return nil, s.lacks
+	}
+	return s.fake.Build(ctx, p)
 }
 
 // drawn is the first number that a parameter begins with.
@@ -186,7 +214,10 @@ func TestResume(t *testing.T) {
 		for _, keepLast := range []bool{false, true} {
 			begin := func(dir string) *trial {
 				r := newTrial(t, dir)
-				r.prog.Alternating, r.prog.KeepLast, r.prog.LogEvery, r.prog.Epochs = alternating, keepLast, 3, 3
+				r.prog.Alternating, r.prog.LogEvery, r.prog.Epochs = alternating, 3, 3
+				if keepLast {
+					r.keepLast()
+				}
 				return r
 			}
 			whole := begin(t.TempDir())

@@ -83,7 +83,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		return err
 	}
 	plan := b.plan
-	m, err := runtime.Prepare(ctx, runnable(p, plan, j.target.aim(c.place)), b, rand.New(rand.NewPCG(1, 2)).Float32)
+	m, err := runtime.Prepare(ctx, runnable(p, plan), b, rand.New(rand.NewPCG(1, 2)).Float32)
 	if err != nil {
 		return err
 	}

@@ -79,10 +79,15 @@ func (j *job) fit() (device, error) {
 	if err != nil {
 		return d, err
 	}
+	return d, j.fits(d)
+}
+
+// fits refuses a run that a device's memory cannot hold.
+func (j *job) fits(d device) error {
 	m := compiler.MemoryOf(j.made.Plan)
 	need := m.Peak() / 4 * d.number
 	if d.memory == 0 || need <= d.memory {
-		return d, nil
+		return nil
 	}
 	batch := int64(j.made.Plan.Batch)
 	fixed, sample := (m.Parameters+m.States)/4*d.number, (m.Activities+m.Inputs)/4*d.number/batch
@@ -90,10 +95,23 @@ func (j *job) fit() (device, error) {
 	if room := (d.memory - fixed) / max(1, sample); fixed < d.memory && room >= 1 {
 		remedy = fmt.Sprintf("a smaller batch needs less: --batch %d would fit", min(room, batch-1))
 	}
-	return d, &backend.Missing{
+	return &backend.Missing{
 		What: fmt.Sprintf("%s at batch %d needs %s, and this machine has %s for it (%s)", j.program.Name, batch,
 			compiler.BytesText(need), compiler.BytesText(d.memory), m),
 		Remedy: remedy,
+	}
+}
+
+// fitsBoth refuses a run that a device's memory cannot hold with the machine for its incomplete last batch beside the other.
+func (j *job) fitsBoth(d device, short *kernel.Plan) error {
+	need := (compiler.MemoryOf(j.made.Plan).Peak() + compiler.MemoryOf(short).Peak()) / 4 * d.number
+	if d.memory == 0 || need <= d.memory {
+		return nil
+	}
+	return &backend.Missing{
+		What: fmt.Sprintf("%s at batch %d and at %d, its last batch, needs %s, and this machine has %s for it", j.program.Name, j.made.Plan.Batch, short.Batch,
+			compiler.BytesText(need), compiler.BytesText(d.memory)),
+		Remedy: "drop the last batch with --set train.keep_last=false, or take a --batch that divides the samples",
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bnetc/backend"
 	"bnetc/compiler"
 )
 
@@ -53,4 +54,37 @@ func TestPeakMemory(t *testing.T) {
 	require.Less(t, own, m.Peak()*115/100, "the plan: %s", m)
 	require.Greater(t, own, m.Peak()*9/10, "the plan: %s", m)
 	require.Greater(t, int64(64*units*25*4), m.Peak()*15/100, "an unfolded input would not show")
+}
+
+// TestLastBatchNeedsMemory: the machine of the incomplete last batch lies beside the other, and both have to fit before a run begins.
+func TestLastBatchNeedsMemory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writePoints(filepath.Join(dir, "x.npy"), filepath.Join(dir, "y.npy"), 64, 6, 3)) // 54 to train on
+	var p source
+	p.Program = filepath.Join(dir, "kept.bnet")
+	text := "network kept {\n  input 6\n  output y = all -> 3, softmax\n}\nlearn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 50  epochs 1  keep_last }\n"
+	require.NoError(t, os.WriteFile(p.Program, []byte(text), 0o644))
+	for _, batch := range []int{50, 27} {
+		p.Batch = &batch
+		checked, err := p.load()
+		require.NoError(t, err)
+		s, err := start(t.Context(), checked, p.Program, aim{Target: "reference"}, dir)
+		require.NoError(t, err)
+		defer s.built.drop()
+		alone := compiler.MemoryOf(s.made.Plan).Peak() / 4 * s.device.number
+		s.device.memory = alone + 100
+		require.NoError(t, s.fits(s.device))
+		err = s.keepLast(t.Context())
+		if batch == 27 {
+			require.NoError(t, err, "no batch is incomplete")
+			require.Nil(t, s.short)
+			continue
+		}
+		var missing *backend.Missing
+		require.ErrorAs(t, err, &missing)
+		require.Regexp(t, `^kept at batch 50 and at 4, its last batch, needs .*, and this machine has .* for it; drop the last batch with --set train.keep_last=false`, err.Error())
+		s.device.memory = 2 * alone
+		require.NoError(t, s.keepLast(t.Context()))
+		require.Equal(t, 4, s.short.Batch)
+	}
 }

@@ -108,18 +108,11 @@ func baseName(path string) string {
 }
 
 // runnable is what the runtime needs to know of a program and its plan.
-func runnable(p *check.Program, plan *kernel.Plan, aim compiler.Target) *runtime.Program {
+func runnable(p *check.Program, plan *kernel.Plan) *runtime.Program {
 	text := check.Source(p)
 	sum := sha256.Sum256([]byte(text))
 	prog := &runtime.Program{
 		Name: p.Name, Output: p.Layers[len(p.Layers)-1].Name, Source: text, Hash: hex.EncodeToString(sum[:8]), Plan: plan,
-		ForBatch: func(batch int) (*kernel.Plan, error) {
-			c, err := compiler.Compile(p, batch, aim)
-			if err != nil {
-				return nil, err
-			}
-			return c.Plan, nil
-		},
 		Alternating: p.Schedule == check.Alternating && p.Inverse.Name != "",
 		LabelIsX:    p.TargetIsInput, Epochs: p.Train.Epochs, Seed: p.Train.Seed, KeepLast: p.Train.KeepLast, LogEvery: p.Train.LogEvery,
 		Params: settings(p.Params),

@@ -85,6 +85,10 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.keepLast(ctx); err != nil {
+		s.built.drop()
+		return err
+	}
 	log := newProgress(os.Stderr)
 	log.Say(fmt.Sprintf("%s: %d samples to train on, %d to test", p.Train.Data, s.data.Train.Len(), s.data.Test.Len()))
 	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{

@@ -6,6 +6,7 @@ import (
 
 	"bnetc/compiler"
 	"bnetc/dataset"
+	"bnetc/ir/kernel"
 	"bnetc/lang/check"
 	"bnetc/runtime"
 )
@@ -52,12 +53,28 @@ type started struct {
 	device device
 	built  *built
 	data   *dataset.Data
+	short  *kernel.Plan // for the incomplete last batch of an epoch, where it is kept
+}
+
+// keepLast compiles the plan for the incomplete last batch of an epoch, where there is one and it is kept, and refuses it where it does not fit.
+func (s *started) keepLast(ctx context.Context) error {
+	rest := s.data.Train.Len() % s.made.Plan.Batch
+	if !s.program.Train.KeepLast || rest == 0 {
+		return nil
+	}
+	made, err := compiled(ctx, s.program, rest, s.target.aim(s.at))
+	if err != nil {
+		return err
+	}
+	s.short = made.Plan
+	return s.fitsBoth(s.device, s.short)
 }
 
 // runnable is what the runtime needs to know of it.
 func (s *started) runnable() *runtime.Program {
 	plan, aim := s.built.plan, s.target.aim(s.at)
-	prog := runnable(s.program, plan, aim)
+	prog := runnable(s.program, plan)
+	prog.Short = s.short
 	if s.data.Train.Moves(nil, 0) != nil {
 		moved := []string{"x"}
 		if s.program.TargetIsInput && plan.Buffer("label") >= 0 {

@@ -154,7 +154,7 @@ func (c *benchCmd) try(ctx context.Context, p *check.Program, t *target, at plac
 	if err != nil {
 		return 0, err
 	}
-	m, err := runtime.Prepare(ctx, runnable(p, made.Plan, by), t.backend(at), rand.New(rand.NewPCG(1, 2)).Float32)
+	m, err := runtime.Prepare(ctx, runnable(p, made.Plan), t.backend(at), rand.New(rand.NewPCG(1, 2)).Float32)
 	if err != nil {
 		return 0, err
 	}

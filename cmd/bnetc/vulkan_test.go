@@ -90,6 +90,7 @@ train on npy("x.npy") { batch 8  epochs 2  target input  augment crop(3), flip(v
 				require.NoError(t, err)
 				s, err := start(t.Context(), p, file, aim{Target: "vulkan"}, dir)
 				require.NoError(t, err)
+				require.NoError(t, s.keepLast(t.Context()))
 				fetched = &fetching{Backend: s.built}
 				out := filepath.Join(t.TempDir(), "out")
 				_, err = runtime.Train(t.Context(), s.runnable(), runtime.Options{Backend: fetched, Target: "vulkan", Dir: out, Command: "{}", Save: out + ".safetensors", Shuffle: shuffler(p.Train.Seed),
