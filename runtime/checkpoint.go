@@ -40,7 +40,11 @@ const (
 	best        = "best"
 )
 
-const positionKey = "bnetc.position"
+// The metadata of a checkpoint: its position, and the names of those of its tensors that are parameters.
+const (
+	positionKey   = "bnetc.position"
+	parametersKey = "bnetc.parameters"
+)
 
 // writeCheckpoint saves parameters, optimizer states and running sums with the position. It keeps none that is not finite.
 func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position) error {
@@ -48,7 +52,15 @@ func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position
 	if err != nil {
 		return err
 	}
-	err = saveTensors(path, p, checkpointTensors(p), m, map[string]string{positionKey: string(text)}, func(name string, data []float32) error {
+	var names []string
+	for _, t := range fileTensors(p, kernel.Weight) {
+		names = append(names, t.name)
+	}
+	parameters, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	err = saveTensors(path, p, checkpointTensors(p), m, map[string]string{positionKey: string(text), parametersKey: string(parameters)}, func(name string, data []float32) error {
 		return checkTensor(name, data, at.Step)
 	})
 	var bad *NotFinite
@@ -61,6 +73,24 @@ func writeCheckpoint(path string, p *kernel.Plan, m backend.Machine, at position
 // checkpointTensors are what a checkpoint holds: parameters, optimizer states and running sums.
 func checkpointTensors(p *kernel.Plan) []*fileTensor {
 	return slices.Concat(fileTensors(p, kernel.Weight), fileTensors(p, kernel.State), fileTensors(p, kernel.Metric))
+}
+
+// passedOver tells the tensors of a file that are no parameters: the optimizer states and sums of a checkpoint. Older checkpoints do not name their parameters, and
+// what else they hold is known where they are of this program.
+func passedOver(f *safetensors.File, p *kernel.Plan) (func(name string) bool, error) {
+	if _, ok := f.Metadata[positionKey]; !ok {
+		return func(string) bool { return false }, nil
+	}
+	if text, ok := f.Metadata[parametersKey]; ok {
+		var names []string
+		err := json.Unmarshal([]byte(text), &names)
+		return func(name string) bool { return !slices.Contains(names, name) }, err
+	}
+	var others []string
+	for _, t := range slices.Concat(fileTensors(p, kernel.State), fileTensors(p, kernel.Metric)) {
+		others = append(others, t.name)
+	}
+	return func(name string) bool { return slices.Contains(others, name) }, nil
 }
 
 // readCheckpoint restores a machine and gives the position.

@@ -8,10 +8,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"bnetc/ir/kernel"
+	"bnetc/runtime/safetensors"
 )
 
 // rows reads metrics.jsonl.
@@ -260,6 +264,47 @@ func TestResumeElsewhere(t *testing.T) {
 	other.opts.Resume = true
 	_, err = Train(other.ctx, other.prog, other.opts)
 	require.ErrorContains(t, err, "latest.safetensors: byte 7: expected")
+}
+
+// TestParametersOfCheckpoint: a checkpoint gives its parameters to any program that has them, in the form of before it named them, too; other files are taken at their word.
+func TestParametersOfCheckpoint(t *testing.T) {
+	r := newTrial(t, t.TempDir())
+	r.prog.Epochs, r.opts.Save = 1, filepath.Join(t.TempDir(), "saved")
+	r.train(t)
+	path, saved := checkpointPath(r.opts.Dir, latest), filepath.Join(t.TempDir(), "again")
+	begin := func(init string, plan *kernel.Plan) error {
+		next := newTrial(t, t.TempDir())
+		next.prog.Plan, next.prog.Epochs, next.prog.Seed, next.opts.Init, next.opts.Save = plan, 0, 9, init, saved
+		_, err := Train(next.ctx, next.prog, next.opts)
+		return err
+	}
+	want, err := safetensors.Read(r.opts.Save)
+	require.NoError(t, err)
+	same := func() {
+		t.Helper()
+		got, err := safetensors.Read(saved)
+		require.NoError(t, err)
+		require.Equal(t, want.Tensors, got.Tensors)
+	}
+	require.NoError(t, begin(path, fakePlan(4)))
+	same()
+	stateless := fakePlan(4)
+	stateless.Buffers = slices.DeleteFunc(stateless.Buffers, func(b kernel.Buffer) bool { return b.Kind == kernel.State })
+	require.NoError(t, begin(path, stateless), "the states of another optimizer")
+	same()
+
+	whole, err := safetensors.Read(path)
+	require.NoError(t, err)
+	old, other := filepath.Join(t.TempDir(), "old"), filepath.Join(t.TempDir(), "other")
+	require.NoError(t, safetensors.Write(old, whole.Tensors, map[string]string{positionKey: whole.Metadata[positionKey]}))
+	require.NoError(t, begin(old, fakePlan(4)))
+	same()
+	require.ErrorContains(t, begin(old, stateless), "no parameter is named l1.W.m")
+	require.NoError(t, safetensors.Write(other, whole.Tensors, nil))
+	require.ErrorContains(t, begin(other, fakePlan(4)), "no parameter is named errors")
+	narrow := fakePlan(4)
+	narrow.Buffers[1].Name = "z.V"
+	require.ErrorContains(t, begin(path, narrow), "no parameter is named y.V")
 }
 
 // TestTooLargeBatch is refused before a folder is made.

@@ -155,7 +155,7 @@ type ParamError struct{ Text string }
 
 func (e *ParamError) Error() string { return e.Text }
 
-// LoadParams writes the tensors of a file into a machine; the file may hold any subset of the parameters.
+// LoadParams writes the tensors of a file into a machine; the file may hold any subset of the parameters. Of a checkpoint the parameters are taken.
 func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -168,10 +168,15 @@ func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
 		known[t.name] = t
 		expected = append(expected, fmt.Sprintf("%s %v", t.name, t.shape))
 	}
+	skip, err := passedOver(&f.File, p)
+	if err != nil {
+		return &ParamError{fmt.Sprintf("%s: not a checkpoint: its metadata names no parameters (%v)", path, err)}
+	}
 	var wrong []string
 	for _, t := range f.Tensors {
 		k := known[t.Name]
 		switch {
+		case skip(t.Name):
 		case k == nil:
 			wrong = append(wrong, fmt.Sprintf("no parameter is named %s", t.Name))
 		case !sameShape(k.shape, t.Shape):
@@ -188,6 +193,9 @@ func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
 		data, err := f.Next(room)
 		if err != nil {
 			return err
+		}
+		if skip(t.Name) {
+			continue
 		}
 		if err := known[t.Name].write(m, data); err != nil {
 			return err

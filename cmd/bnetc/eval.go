@@ -19,7 +19,7 @@ type evalCmd struct {
 }
 
 func (evalCmd) Help() string {
-	return "Example: bnetc eval runs/digits --params best.safetensors"
+	return "Example: bnetc eval runs/digits --params runs/digits/checkpoint/latest.safetensors"
 }
 
 // An evalResult is what --json prints: errors in percent, losses as means over samples.
