@@ -35,9 +35,8 @@ func checkpointPath(dir, which string) string {
 }
 
 const (
-	checkpoints = "checkpoint" // the folder of both
-	latest      = "latest"
-	best        = "best"
+	latest = "latest"
+	best   = "best"
 )
 
 // The metadata of a checkpoint: its position, and the names of those of its tensors that are parameters.
@@ -128,25 +127,6 @@ func readCheckpoint(path string, p *kernel.Plan, m backend.Machine) (position, e
 		}
 	}
 	return at, nil
-}
-
-// IsRun tells a run folder from others.
-func IsRun(dir string) bool {
-	info, err := os.Stat(filepath.Join(dir, checkpoints))
-	return err == nil && info.IsDir()
-}
-
-// hasCheckpoint tells whether a run can go on from a checkpoint. A run that was killed early has none yet; a folder that is none of a run is refused.
-func hasCheckpoint(dir string) (bool, error) {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return false, err
-	}
-	if len(list) > 0 && !IsRun(dir) {
-		return false, &ParamError{fmt.Sprintf("%s is no run folder: it has no folder %s", dir, checkpoints)}
-	}
-	_, err = os.Stat(checkpointPath(dir, latest))
-	return err == nil, nil
 }
 
 // LoadBest writes the parameters of a run's best checkpoint into a machine, or those of its latest where no epoch was finished.

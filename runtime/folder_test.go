@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -179,9 +180,9 @@ func fields(t *testing.T, b []byte) map[uint64][]field {
 // TestFreshRunInOldFolder: nothing of an earlier run is left, and nothing else is touched.
 func TestFreshRunInOldFolder(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "mine"), []byte("kept"), 0o644))
 	first := newTrial(t, dir)
 	first.train(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "mine"), []byte("kept"), 0o644))
 	second := newTrial(t, dir)
 	second.prog.Epochs = 1
 	second.train(t)
@@ -194,6 +195,77 @@ func TestFreshRunInOldFolder(t *testing.T) {
 	third.opts.Steps = 1
 	third.train(t)
 	require.NoFileExists(t, checkpointPath(dir, best), "no epoch was finished")
+}
+
+// TestFolderOfOthers: a new run takes no folder that holds anything but a run; not one with a folder of other checkpoints either.
+func TestFolderOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	mine := filepath.Join(dir, SourceFile)
+	require.NoError(t, os.WriteFile(mine, []byte("// mine\n"), 0o644))
+	for _, more := range []string{"", checkpoints, filepath.Join(checkpoints, "epoch=3.ckpt")} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, more), 0o755))
+		for _, resume := range []bool{false, true} {
+			r := newTrial(t, dir)
+			r.opts.Resume = resume
+			_, err := Train(r.ctx, r.prog, r.opts)
+			require.ErrorContains(t, err, dir+" is no run folder")
+			text, err := os.ReadFile(mine)
+			require.NoError(t, err)
+			require.Equal(t, "// mine\n", string(text))
+		}
+	}
+	require.Error(t, Vacant(mine), "a file")
+	require.NoError(t, Vacant(filepath.Join(dir, "new")))
+}
+
+// TestUnknownCheckpoint: a checkpoint that may be there is not taken for none, after which the run would begin anew over it.
+func TestUnknownCheckpoint(t *testing.T) {
+	r := newTrial(t, t.TempDir())
+	r.train(t)
+	path := checkpointPath(r.opts.Dir, latest)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Symlink(filepath.Base(path), path)) // that nobody can follow to an end
+	rest := newTrial(t, r.opts.Dir)
+	rest.opts.Resume = true
+	_, err := Train(rest.ctx, rest.prog, rest.opts)
+	require.ErrorIs(t, err, syscall.ELOOP)
+	require.Len(t, rows(t, r.opts.Dir), 5, "what the run left is still there")
+}
+
+// TestTwoRunsInOneFolder: the second is refused, and the first ends as if there had been no other.
+func TestTwoRunsInOneFolder(t *testing.T) {
+	whole := newTrial(t, t.TempDir())
+	whole.train(t)
+	r := newTrial(t, t.TempDir())
+	r.spoil = func(int, map[string][]float32) {
+		for _, resume := range []bool{false, true} {
+			other := newTrial(t, r.opts.Dir)
+			other.opts.Resume = resume
+			_, err := Train(other.ctx, other.prog, other.opts)
+			require.ErrorContains(t, err, "another run is writing the folder "+r.opts.Dir)
+		}
+	}
+	r.train(t)
+	require.Equal(t, outcome(t, whole.opts.Dir), outcome(t, r.opts.Dir))
+}
+
+// TestLeftovers: what a killed process was writing is cleared away by the next, and no file of anybody else.
+func TestLeftovers(t *testing.T) {
+	for _, resume := range []bool{false, true} {
+		r := newTrial(t, t.TempDir())
+		r.opts.Steps = 6
+		r.train(t)
+		half := filepath.Join(r.opts.Dir, checkpoints, ".latest.safetensors.1234567")
+		mine := filepath.Join(r.opts.Dir, checkpoints, ".latest.safetensors.bak")
+		for _, path := range []string{half, mine} {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+		}
+		rest := newTrial(t, r.opts.Dir)
+		rest.opts.Resume = resume
+		rest.train(t)
+		require.NoFileExists(t, half)
+		require.FileExists(t, mine)
+	}
 }
 
 // TestResumeEarly: a run that was killed before its first checkpoint begins anew; a folder that is none of a run is refused and left alone.

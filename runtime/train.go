@@ -30,6 +30,7 @@ type trainer struct {
 	metrics *metricsFile
 	events  *eventsFile
 	history []EpochRow
+	lock    *os.File  // the run folder is this process's while it is open
 	last    any       // the last row
 	saved   time.Time // when the latest checkpoint was written
 }
@@ -85,20 +86,9 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 
 // begin prepares the run folder: fresh, or as the latest checkpoint left it.
 func (t *trainer) begin() error {
-	resume := t.opts.Resume
-	if resume {
-		var err error
-		if resume, err = hasCheckpoint(t.opts.Dir); err != nil {
-			return err
-		}
-		if !resume {
-			t.opts.Log.Say("the run was stopped before its first checkpoint: it begins anew")
-		}
-	}
-	if !resume {
-		if err := clearRun(t.opts.Dir); err != nil {
-			return err
-		}
+	resume, err := t.enter()
+	if err != nil {
+		return err
 	}
 	if t.opts.Save != "" {
 		if err := replace.Check(t.opts.Save); err != nil {
@@ -125,7 +115,6 @@ func (t *trainer) begin() error {
 	if err := writeText(filepath.Join(t.opts.Dir, CommandFile), t.opts.Command); err != nil {
 		return err
 	}
-	var err error
 	if t.metrics, t.history, err = openMetrics(filepath.Join(t.opts.Dir, MetricsFile), t.at.Metrics); err != nil {
 		return err
 	}
@@ -143,6 +132,28 @@ func (t *trainer) begin() error {
 		return err
 	}
 	return t.checkpoint(latest)
+}
+
+// enter takes the run folder, and says whether there is a checkpoint in it to go on from. Where there is none, nothing of a run is left in it.
+func (t *trainer) enter() (resume bool, err error) {
+	if t.opts.Resume {
+		_, err = hasCheckpoint(t.opts.Dir) // refuses what is no run before anything is written there
+	} else {
+		err = Vacant(t.opts.Dir)
+	}
+	if err != nil {
+		return false, err
+	}
+	if t.lock, err = hold(t.opts.Dir); err != nil {
+		return false, err
+	}
+	if t.opts.Resume {
+		if resume, err = hasCheckpoint(t.opts.Dir); err != nil || resume {
+			return resume, err
+		}
+		t.opts.Log.Say("the run was stopped before its first checkpoint: it begins anew")
+	}
+	return false, clearRun(t.opts.Dir)
 }
 
 // restore gives the machine its parameters beyond the drawn ones: those of the checkpoint, or of a file.
@@ -203,23 +214,7 @@ func (t *trainer) close() {
 	}
 	t.metrics.close()
 	t.events.close()
-}
-
-// clearRun makes a run folder without what an earlier run left in it.
-func clearRun(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, checkpoints), 0o777); err != nil {
-		return fmt.Errorf("making the run folder: %w; --out DIR names another", err)
+	if t.lock != nil {
+		t.lock.Close()
 	}
-	events, err := filepath.Glob(filepath.Join(dir, eventsPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	// The checkpoints go first: without them a folder passes for no run that can be gone on with.
-	old := []string{checkpointPath(dir, latest), checkpointPath(dir, best), filepath.Join(dir, MetricsFile), filepath.Join(dir, ReportFile)}
-	for _, file := range append(old, events...) {
-		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("clearing the run folder: %w", err)
-		}
-	}
-	return nil
 }

@@ -56,7 +56,7 @@ func (c *runCmd) folder() (string, error) {
 	case c.Resume != "":
 		return c.Resume, readable(c.Resume)
 	case c.Out != "":
-		return c.Out, nil
+		return c.Out, runtime.Vacant(c.Out)
 	}
 	return filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405")), nil
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File replaces what lies at path by what fill writes. It writes beside the old file and renames, following a link to its file and keeping the
@@ -22,7 +23,7 @@ func File(path string, fill func(io.Writer) error) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*")
+	f, err := os.CreateTemp(filepath.Dir(place), beside(place))
 	if err != nil {
 		return err
 	}
@@ -55,13 +56,37 @@ func Check(path string) error {
 	place, _, err := target(path)
 	if err == nil {
 		var f *os.File
-		if f, err = os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*"); err == nil {
+		if f, err = os.CreateTemp(filepath.Dir(place), beside(place)); err == nil {
 			f.Close()
 			err = os.Remove(f.Name())
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// beside is the pattern of the names under which successors of a file are written, digits for its star.
+func beside(place string) string { return "." + filepath.Base(place) + ".*" }
+
+// Sweep removes the halves of successors that were left beside files when those who wrote them were killed. Nobody may be writing one.
+func Sweep(paths ...string) error {
+	for _, path := range paths {
+		entries, err := os.ReadDir(filepath.Dir(path))
+		if err != nil {
+			return fmt.Errorf("clearing up beside %s: %w", path, err)
+		}
+		start := strings.TrimSuffix(beside(path), "*")
+		for _, e := range entries {
+			number, ours := strings.CutPrefix(e.Name(), start)
+			if !ours || number == "" || strings.Trim(number, "0123456789") != "" {
+				continue
+			}
+			if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("clearing up beside %s: %w", path, err)
+			}
+		}
 	}
 	return nil
 }
