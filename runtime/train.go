@@ -14,6 +14,13 @@ import (
 // ErrInterrupted is what Train returns when its context ended: a checkpoint has been written.
 var ErrInterrupted = errors.New("interrupted; the checkpoint is written")
 
+// A BatchError is a batch that there are too few samples for.
+type BatchError struct{ Batch, Samples int }
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("a batch of %d is larger than the %d training samples; set --batch or keep_last", e.Batch, e.Samples)
+}
+
 // A Result is how a run ended.
 type Result struct {
 	Row   any    // the last row of metrics: an epoch's, or, where the run stopped in the middle of one, a step's
@@ -42,7 +49,7 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 	}
 	t := &trainer{prog: prog, opts: &opts, at: position{Updates: map[string]int{}, Batch: prog.Plan.Batch, Seed: prog.Seed, Best: -1}}
 	if n := opts.Train.Len(); t.steps(n) == 0 {
-		return nil, &ParamError{fmt.Sprintf("a batch of %d is larger than the %d training samples; set --batch or keep_last", prog.Plan.Batch, n)}
+		return nil, &BatchError{prog.Plan.Batch, n}
 	}
 	var err error
 	if t.main, err = newEngine(ctx, prog, prog.Plan, opts.Backend); err != nil {

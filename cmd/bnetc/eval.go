@@ -42,7 +42,7 @@ func (c *evalCmd) Run(ctx context.Context) error {
 	}
 	s, err := start(ctx, p, c.Program, c.aim, c.Data)
 	if err != nil {
-		return err
+		return blame(err, c.said())
 	}
 	load := func(m backend.Machine) error {
 		if c.Params != "" {

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bnetc/compiler"
+	"bnetc/dataset"
 	"bnetc/ir"
 	"bnetc/ir/kernel"
 	"bnetc/lang/check"
@@ -32,12 +34,14 @@ type changes struct {
 }
 
 // load checks the program. Diagnostics go to standard error.
-func (s *source) load() (*check.Program, error) {
-	set := s.Set
-	if s.Batch != nil {
-		set = append(set, fmt.Sprintf("train.batch=%d", *s.Batch))
+func (s *source) load() (*check.Program, error) { return load(s.Program, s.said()) }
+
+// said is the settings PATH=VALUE.
+func (c *changes) said() []string {
+	if c.Batch == nil {
+		return c.Set
 	}
-	return load(s.Program, set)
+	return append(slices.Clone(c.Set), fmt.Sprintf("train.batch=%d", *c.Batch))
 }
 
 // load checks a program with settings PATH=VALUE. Diagnostics go to standard error.
@@ -50,7 +54,7 @@ func load(program string, set []string) (*check.Program, error) {
 	p := checkInto(path, set, &l)
 	l.Render(os.Stderr)
 	if p == nil {
-		return nil, faultOf(&l)
+		return nil, faultOf(&l, path, set)
 	}
 	return p, nil
 }
@@ -76,15 +80,41 @@ func textOf(program string) (string, error) {
 	return path, nil
 }
 
-// faultOf is what diagnostics that were printed end a command with: a fault of the command line where all of them speak of --set, else of the program.
-func faultOf(l *diag.List) error {
-	for _, d := range l.Items() {
-		set := d.Code() == diag.BadSet || d.Code() == diag.UnknownSetting || d.Where().File != nil && strings.HasPrefix(d.Where().File.Name, "--set")
-		if d.Severity() == diag.Error && !set {
-			return diagnosed{statusFault}
-		}
+// faultOf is what diagnostics that were printed end a command with: a fault of the command line where all of them speak of --set, or the program is good without it;
+// else of the program.
+func faultOf(l *diag.List, path string, set []string) error {
+	ofSet := func(d *diag.Diagnostic) bool {
+		return d.Severity() != diag.Error || d.Code() == diag.BadSet || d.Code() == diag.UnknownSetting ||
+			d.Where().File != nil && strings.HasPrefix(d.Where().File.Name, "--set")
 	}
-	return diagnosed{statusUsage}
+	all := !slices.ContainsFunc(l.Items(), func(d *diag.Diagnostic) bool { return !ofSet(d) })
+	if all || len(set) > 0 && checkInto(path, nil, new(diag.List)) != nil {
+		return diagnosed{statusUsage}
+	}
+	return diagnosed{statusFault}
+}
+
+// blame makes what is wrong with a setting a fault of the command line, where that set it.
+func blame(err error, set []string) error {
+	path := ""
+	var batch *runtime.BatchError
+	var data *dataset.Error
+	switch {
+	case errors.As(err, &batch):
+		path = "train.batch"
+	case errors.As(err, &data) && data.Step:
+		path = "train.augment"
+	}
+	if path != "" && slices.ContainsFunc(set, func(s string) bool { return pathOf(s) == path }) {
+		return usage{err.Error()}
+	}
+	return err
+}
+
+// pathOf is the PATH of PATH=VALUE.
+func pathOf(set string) string {
+	path, _, _ := strings.Cut(set, "=")
+	return path
 }
 
 // checkInto checks the program in a file, with settings PATH=VALUE, and gives nil where a diagnostic is an error.

@@ -83,7 +83,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	}
 	s, err := start(ctx, p, c.Program, c.aim, c.Data)
 	if err != nil {
-		return err
+		return blame(err, said.Set)
 	}
 	if err := s.keepLast(ctx); err != nil {
 		s.built.drop()
@@ -102,7 +102,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: bnetc run --resume %s goes on from it", err, dir)
 	}
 	if err != nil {
-		return err
+		return blame(err, said.Set)
 	}
 	reached := ""
 	if row, ok := result.Row.(*runtime.EpochRow); ok && row.TestError != nil {
