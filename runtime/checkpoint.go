@@ -27,6 +27,33 @@ type position struct {
 	Seed    uint64         `json:"seed"`
 	Best    float64        `json:"best"`    // the least test error so far; negative before the first
 	Metrics int64          `json:"metrics"` // bytes of metrics.jsonl that belong to this position
+	Data    string         `json:"data"`    // what is trained on; "" in checkpoints of before it was kept
+}
+
+// flaw is the field of a position that no run can have, as the checkpoint has it; "" if there is none.
+func (at *position) flaw(groups []Group) string {
+	switch {
+	case at.Epoch < 0 || uint64(at.Epoch) > at.Step: // each epoch makes an update
+		return fmt.Sprintf("epoch %d behind step %d", at.Epoch, at.Step)
+	case at.InEpoch < 0 || uint64(at.InEpoch) > at.Step:
+		return fmt.Sprintf("in_epoch %d behind step %d", at.InEpoch, at.Step)
+	case at.Batch < 1:
+		return fmt.Sprintf("batch %d", at.Batch)
+	case at.Samples < 0 || at.InEpoch > 0 && at.Samples > at.InEpoch*at.Batch:
+		return fmt.Sprintf("samples %d of %d batches of %d", at.Samples, at.InEpoch, at.Batch)
+	case at.Seconds < 0:
+		return fmt.Sprintf("seconds %v", at.Seconds)
+	case at.Metrics < 0:
+		return fmt.Sprintf("metrics %d", at.Metrics)
+	case at.Updates == nil:
+		return "no updates"
+	}
+	for _, g := range groups {
+		if n := at.Updates[g.Name]; n < 0 || uint64(n) > at.Step {
+			return fmt.Sprintf("updates %d of %s behind step %d", n, g.Name, at.Step)
+		}
+	}
+	return ""
 }
 
 // A checkpoint is one file, and replaced by a rename: whatever moment a run dies at, there is the old one or the new one.

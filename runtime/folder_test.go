@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"os"
@@ -337,6 +338,65 @@ func TestResumeElsewhere(t *testing.T) {
 	_, err = Train(other.ctx, other.prog, other.opts)
 	require.ErrorContains(t, err, "latest.safetensors: byte 7: expected")
 }
+
+// TestResumeWithOtherData: the order of samples and how many there are belong to a run.
+func TestResumeWithOtherData(t *testing.T) {
+	for _, steps := range []int{4, 6} { // between two epochs, and within one
+		for _, n := range []int{5, 17, 19} {
+			r := newTrial(t, t.TempDir())
+			r.opts.Steps = steps
+			r.train(t)
+			other := newTrial(t, r.opts.Dir)
+			other.opts.Resume, other.opts.Train = true, points(n)
+			_, err := Train(other.ctx, other.prog, other.opts)
+			require.ErrorContains(t, err, fmt.Sprintf("trains on 18 samples of 3 values, and here are %d samples of 3 values", n))
+		}
+	}
+}
+
+// TestDamagedPosition: no field of a position is believed that no run can have; one of before the data was kept still is gone on with.
+func TestDamagedPosition(t *testing.T) {
+	r := newTrial(t, t.TempDir())
+	r.opts.Steps = 6
+	r.train(t)
+	path := checkpointPath(r.opts.Dir, latest)
+	whole, err := safetensors.Read(path)
+	require.NoError(t, err)
+	resume := func(field string, value any) error {
+		var at map[string]any
+		require.NoError(t, json.Unmarshal([]byte(whole.Metadata[positionKey]), &at))
+		require.Contains(t, at, field)
+		if at[field] = value; value == gone {
+			delete(at, field)
+		}
+		text, err := json.Marshal(at)
+		require.NoError(t, err)
+		require.NoError(t, safetensors.Write(path, whole.Tensors, map[string]string{positionKey: string(text)}))
+		rest := newTrial(t, r.opts.Dir)
+		rest.opts.Resume = true
+		_, err = Train(rest.ctx, rest.prog, rest.opts)
+		return err
+	}
+	for _, bad := range []struct {
+		field string
+		value any
+		says  string
+	}{
+		{"epoch", -3, "epoch -3 behind step 6"}, {"epoch", 7, "epoch 7"}, {"in_epoch", -1, "in_epoch -1"}, {"in_epoch", 7, "in_epoch 7"}, {"in_epoch", 5, "behind 5 updates of an epoch, which has 4"},
+		{"updates", nil, "no updates"}, {"updates", gone, "no updates"}, {"updates", map[string]int{"forward": -1}, "updates -1 of forward"}, {"updates", map[string]int{"inverse": 7}, "updates 7 of inverse"},
+		{"batch", 0, "batch 0"}, {"samples", -1, "samples -1"}, {"samples", 9, "samples 9 of 2 batches of 4"}, {"seconds", -1, "seconds -1"}, {"metrics", -1, "metrics -1"}, {"step", -1, "position"},
+		{"data", "2 samples of 3 values", "trains on 2 samples"},
+	} {
+		require.ErrorContains(t, resume(bad.field, bad.value), bad.says, "%s: %v", bad.field, bad.value)
+	}
+	require.NoError(t, resume("data", gone))
+	whole2 := newTrial(t, t.TempDir())
+	whole2.train(t)
+	require.Equal(t, outcome(t, whole2.opts.Dir), outcome(t, r.opts.Dir))
+}
+
+// gone is the value of a field that is left out.
+const gone = "gone"
 
 // TestParametersOfCheckpoint: a checkpoint gives its parameters to any program that has them, in the form of before it named them, too; other files are taken at their word.
 func TestParametersOfCheckpoint(t *testing.T) {

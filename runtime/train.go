@@ -47,7 +47,7 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 	if opts.CheckpointEvery == 0 {
 		opts.CheckpointEvery = 5 * time.Minute
 	}
-	t := &trainer{prog: prog, opts: &opts, at: position{Updates: map[string]int{}, Batch: prog.Plan.Batch, Seed: prog.Seed, Best: -1}}
+	t := &trainer{prog: prog, opts: &opts, at: position{Updates: map[string]int{}, Batch: prog.Plan.Batch, Seed: prog.Seed, Best: -1, Data: dataOf(prog, opts.Train)}}
 	if n := opts.Train.Len(); t.steps(n) == 0 {
 		return nil, &BatchError{prog.Plan.Batch, n}
 	}
@@ -89,6 +89,15 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 		}
 	}
 	return &Result{Row: t.last, Steps: t.at.Step}, ended
+}
+
+// dataOf is what a run trains on, as its position keeps it.
+func dataOf(prog *Program, s Split) string {
+	values := 0
+	if x := prog.Plan.Buffer("x"); x >= 0 {
+		values = prog.Plan.Buffers[x].Elements() / prog.Plan.Batch
+	}
+	return fmt.Sprintf("%d samples of %d values", s.Len(), values)
 }
 
 // begin prepares the run folder: fresh, or as the latest checkpoint left it.
@@ -175,10 +184,20 @@ func (t *trainer) restore(resume bool) error {
 	if err != nil {
 		return err
 	}
+	if flaw := at.flaw(t.prog.Groups); flaw != "" {
+		return &ParamError{fmt.Sprintf("%s: the checkpoint is damaged: %s", checkpointPath(t.opts.Dir, latest), flaw)}
+	}
 	if at.InEpoch > 0 && at.Batch != t.at.Batch {
 		return &ParamError{fmt.Sprintf("the checkpoint stands in the middle of an epoch of batches of %d; go on with --batch %d", at.Batch, at.Batch)}
 	}
-	at.Batch, at.Seed = t.at.Batch, t.at.Seed
+	if at.Data != "" && at.Data != t.at.Data {
+		return &ParamError{fmt.Sprintf("the run in %s trains on %s, and here are %s; name its data with --data DIR, or begin a new run from its parameters with --init %s",
+			t.opts.Dir, at.Data, t.at.Data, checkpointPath(t.opts.Dir, latest))}
+	}
+	if steps := t.steps(t.opts.Train.Len()); at.InEpoch > steps {
+		return &ParamError{fmt.Sprintf("the checkpoint stands behind %d updates of an epoch, which has %d with this data and these settings", at.InEpoch, steps)}
+	}
+	at.Batch, at.Seed, at.Data = t.at.Batch, t.at.Seed, t.at.Data
 	t.at = at
 	return nil
 }
