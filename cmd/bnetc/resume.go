@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"bnetc/runtime"
 )
@@ -18,7 +17,13 @@ import (
 type command struct {
 	Set       []string `json:"set"`
 	NoShuffle bool     `json:"no_shuffle"`
+	Target    string   `json:"target,omitempty"`
+	Device    string   `json:"device,omitempty"` // of that target
+	Threads   count    `json:"threads,omitempty"`
+	Data      string   `json:"data,omitempty"` // an absolute path
 }
+
+func (c command) aim() aim { return aim{c.Target, place{c.Device, c.Threads}} }
 
 // recall gives the command that began the run in a folder; an empty one where it was killed before it could be kept.
 func recall(dir string) (command, error) {
@@ -39,9 +44,8 @@ func recall(dir string) (command, error) {
 
 // override is settings PATH=VALUE without those whose path more sets, then more.
 func override(set, more []string) []string {
-	path := func(s string) string { p, _, _ := strings.Cut(s, "="); return p }
 	set = slices.DeleteFunc(slices.Clone(set), func(old string) bool {
-		return slices.ContainsFunc(more, func(s string) bool { return path(s) == path(old) })
+		return slices.ContainsFunc(more, func(s string) bool { return pathOf(s) == pathOf(old) })
 	})
 	return append(set, more...)
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bnetc/runtime"
@@ -16,7 +18,7 @@ type runCmd struct {
 	Program string `arg:"" optional:"" help:"A .bnet file, a bundle or a run folder; by default the one that --resume names." placeholder:"FILE.bnet"`
 	changes
 	aim
-	Data      string `help:"Folder of data sets." env:"BNET_DATA" placeholder:"DIR"`
+	Data      string `help:"Folder of data sets; default $BNET_DATA." placeholder:"DIR"`
 	Epochs    *int   `help:"Epochs to train: train.epochs." placeholder:"N"`
 	Steps     count  `help:"Stop after so many updates." placeholder:"N"`
 	Seed      *int   `help:"Seed of every random number: train.seed." placeholder:"N"`
@@ -33,8 +35,8 @@ func (runCmd) Help() string {
 }
 
 // said is the command that the flags make, behind the one that it goes on with.
-func (c *runCmd) said(before command) command {
-	more := c.Set
+func (c *runCmd) said(before command) (command, error) {
+	more := slices.Clone(c.Set)
 	for _, f := range []struct {
 		path  string
 		value *int
@@ -43,7 +45,23 @@ func (c *runCmd) said(before command) command {
 			more = append(more, fmt.Sprintf("%s=%d", f.path, *f.value))
 		}
 	}
-	return command{override(before.Set, more), before.NoShuffle || c.NoShuffle}
+	said := command{Set: override(before.Set, more), NoShuffle: before.NoShuffle || c.NoShuffle, Target: c.Target, Threads: cmp.Or(c.Threads, before.Threads)}
+	if b, err := openBundle(c.Program); err != nil {
+		return said, err
+	} else if b == nil { // which says what it is for
+		said.Target = cmp.Or(said.Target, before.Target)
+	}
+	said.Device = c.Device
+	if said.Target == before.Target { // no other has a device of its number
+		said.Device = cmp.Or(said.Device, before.Device)
+	}
+	if data := cmp.Or(c.Data, before.Data, os.Getenv("BNET_DATA")); data != "" {
+		var err error
+		if said.Data, err = filepath.Abs(data); err != nil { // a run may be gone on with from elsewhere
+			return said, err
+		}
+	}
+	return said, nil
 }
 
 // folder is the run folder.
@@ -76,12 +94,15 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	said := c.said(before)
+	said, err := c.said(before)
+	if err != nil {
+		return err
+	}
 	p, err := load(c.Program, said.Set)
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, p, c.Program, c.aim, c.Data)
+	s, err := start(ctx, p, c.Program, said.aim(), said.Data)
 	if err != nil {
 		return blame(err, said.Set)
 	}
@@ -90,6 +111,10 @@ func (c *runCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := newProgress(os.Stderr)
+	said.Target = s.target.name
+	if before.Target != "" && before.Target != said.Target {
+		log.Say(fmt.Sprintf("the run in %s was on target %s; it goes on on %s", dir, before.Target, said.Target))
+	}
 	log.Say(fmt.Sprintf("%s: %d samples to train on, %d to test", p.Train.Data, s.data.Train.Len(), s.data.Test.Len()))
 	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{
 		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: int(c.Steps), Resume: c.Resume != "",
@@ -99,7 +124,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	reportDamage("training", s.data.Train)
 	reportDamage("test", s.data.Test)
 	if errors.Is(err, runtime.ErrInterrupted) {
-		return fmt.Errorf("%w: bnetc run --resume %s goes on from it", err, dir)
+		return fmt.Errorf("%w: %s goes on from it", err, typed("bnetc", "run", "--resume", dir))
 	}
 	if err != nil {
 		return blame(err, said.Set)
