@@ -88,7 +88,7 @@ func TestCodesHaveArchives(t *testing.T) {
 	var names, archives []string
 	for _, c := range codes(t) {
 		names = append(names, c.text)
-		require.True(t, strings.HasPrefix(c.says, c.name+" "), "the comment of %s begins with its name", c.name)
+		require.Regexp(t, "^"+c.name+" (is|are) ", c.says, "the comment of a code says what it is")
 	}
 	for _, file := range golden.Files(t, diagnostics+"*.txtar") {
 		archives = append(archives, golden.Name(file))
@@ -138,7 +138,8 @@ func TestPage(t *testing.T) {
 	for _, c := range codes(t) {
 		shown, ok := golden.Section(t, diagnostics+c.text+".txtar", "diagnostics")
 		require.True(t, ok)
-		fmt.Fprintf(&b, "\n## %s\n\n%s%s\n\n```\n%s```\n", c.text, strings.ToUpper(c.says[len(c.name)+4:][:1]), c.says[len(c.name)+5:], shown)
+		_, says, _ := strings.Cut(c.says[len(c.name)+1:], " ") // behind `is` or `are`
+		fmt.Fprintf(&b, "\n## %s\n\n%s%s\n\n```\n%s```\n", c.text, strings.ToUpper(says[:1]), says[1:], shown)
 	}
 	golden.File(t, root+"docs/diagnostics.md", b.String())
 }
@@ -152,6 +153,7 @@ the table of codes and their tests, shows an example of each. With ` + "`--json`
 
 // TestManyMistakes: all of them in one run, and no more.
 func TestManyMistakes(t *testing.T) {
-	const file = "testdata/many.txtar"
-	golden.Check(t, file, "diagnostics", mistakes(t, file).String())
+	for _, file := range golden.Files(t, "testdata/*.txtar") {
+		t.Run(golden.Name(file), func(t *testing.T) { golden.Check(t, file, "diagnostics", mistakes(t, file).String()) })
+	}
 }
