@@ -268,13 +268,32 @@ func (in *instance) measure(s *lang.Statement, env scope) {
 	case lang.NameExpr:
 	case lang.IndexExpr:
 		var ok bool
-		if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 || layer > in.last() {
+		if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 && fromTop(s.Left.Args[0]) {
+			return
+		}
+		if layer < 1 || layer > in.last() {
+			in.outOfRange(s.Left, layer, 1)
 			return
 		}
 	default:
 		in.fail(diag.BadEquation, s.Left.Span, "a measure has a name").Found(quote(s.Left.String())).Hint("measure recon[l] = |h[l-1] - g[l](h[l])|^2   for l in 2..last")
 		return
 	}
+	name := s.Left.Name.Text
+	for _, m := range in.measured {
+		if m.stmt.Left.Name.Text != name {
+			continue
+		}
+		switch {
+		case m.layer == layer:
+			in.twice(s, m.stmt, in.nameOf(name, layer))
+			return
+		case m.layer < 0 || layer < 0:
+			in.twice(s, m.stmt, name)
+			return
+		}
+	}
+	in.measured = append(in.measured, definition{stmt: s, layer: layer})
 	x := in.expr(s.Expr, env, nil)
 	if x == nil {
 		return
@@ -284,6 +303,6 @@ func (in *instance) measure(s *lang.Statement, env scope) {
 		in.wrongSpace(s.Expr.Span, "a measure is one number per sample", Space{Kind: PerSample}, x.Space, env).Label("is " + is).Hint("|…|^2, or dot(…, …)")
 		return
 	}
-	in.p.Measures = append(in.p.Measures, &Value{Name: s.Left.Name.Text, Layer: layer, Expr: x, Span: s.Span, From: from(s.Span.String()),
-		Text: in.nameOf(s.Left.Name.Text, layer) + " = " + in.text(s.Expr, env)})
+	in.p.Measures = append(in.p.Measures, &Value{Name: name, Layer: layer, Expr: x, Span: s.Span, From: from(s.Span.String()),
+		Text: in.nameOf(name, layer) + " = " + in.text(s.Expr, env)})
 }

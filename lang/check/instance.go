@@ -22,6 +22,8 @@ type instance struct {
 	used   map[*lang.Statement]bool // the equations that something reads
 	failed bool
 
+	measured []definition // the measures so far
+
 	env   scope                   // of the statement being instantiated
 	wrong map[*lang.Statement]int // the first layer for which a statement is wrong: what is wrong for the next ones has been said
 }
@@ -144,6 +146,11 @@ func (in *instance) index(e *lang.Expr, env scope) (int, bool) {
 	return 0, false
 }
 
+// fromTop tells whether an index counts from the last layer, so that it may be none in a small network.
+func fromTop(e *lang.Expr) bool {
+	return e.Kind == lang.NameExpr && e.Name.Text == "last" || slices.ContainsFunc(e.Args, fromTop)
+}
+
 func (in *instance) unknownLayer(e *lang.Expr, env scope) {
 	in.failed = true
 	if in.broken {
@@ -237,10 +244,23 @@ func (in *instance) define(s *lang.Statement, env scope) {
 		in.values[name] = map[int]*definition{}
 	}
 	if old := in.values[name][layer]; old != nil {
-		in.fail(diag.DuplicateCase, s.Left.Span, in.nameOf(name, layer)+" is defined twice").Also(old.stmt.Left.Span, "the first").Hint("`for hidden l` leaves out the last layer; `for l in 2..last` the first")
+		in.twice(s, old.stmt, in.nameOf(name, layer))
 		return
 	}
 	in.values[name][layer] = &definition{stmt: s, layer: layer}
+}
+
+// twice reports a second equation or measure of one name and layer; both may be one statement, whose left side says nothing of its variable.
+func (in *instance) twice(s, first *lang.Statement, name string) {
+	d := in.fail(diag.DuplicateCase, s.Left.Span, name+" is defined twice")
+	switch {
+	case s == first:
+		d.Also(s.For.Span, "defines it again for each layer").Hint(s.Left.Name.Text + "[" + s.For.Var.Text + "] = …")
+	case s.Left.Kind == lang.IndexExpr && first.Left.Kind == lang.IndexExpr && (s.For != nil || first.For != nil):
+		d.Also(first.Left.Span, "the first").Hint("`for hidden l` leaves out the last layer; `for l in 2..last` the first")
+	default:
+		d.Also(first.Left.Span, "the first").Hint("leave one out, or give it another name")
+	}
 }
 
 func (in *instance) outOfRange(e *lang.Expr, l, least int) {

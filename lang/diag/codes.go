@@ -173,7 +173,7 @@ const (
 	BadEquation Code = "bad-equation"
 	// RedefinedName is an equation or declaration of a name that has a meaning already.
 	RedefinedName Code = "redefined-name"
-	// DuplicateCase is a second equation or declaration for one layer.
+	// DuplicateCase is a second equation, declaration or measure of one name for one layer, or a measure that has layers here and none there.
 	DuplicateCase Code = "duplicate-case"
 	// MissingCase is a use of a layer's value or map that no equation or declaration covers.
 	MissingCase Code = "missing-case"
