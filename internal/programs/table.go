@@ -114,6 +114,28 @@ var equals = []Network{
 	{Name: "equal fields", Input: "image 4x4x3", Layers: slices.Repeat([]string{"field 3x3 -> 3, untied, σ"}, 3), Output: "all -> 3, softmax"},
 }
 
+// own are programs with rules of their own, for what the library's never write.
+var own = []Program{
+	{"feedback from the input", `network n {
+  input image 5x4x2
+  layer l1 = field 3x3 stride 2 -> 3, untied, tanh
+  layer l2 = all -> 7, tanh
+  output y = all -> 3, softmax
+}
+
+rule from_input {
+  feedback B[l] from 0 to l   for hidden l
+  delta[last] = gradient(loss, a[last])
+  delta[l]    = (h[l] - B[l](h[0])) * derivative(f[l])   for hidden l
+  descend f[l] along outer(delta[l], h[l-1])   for every l
+}
+
+learn from_input { forward sgd(lr = 0.01) }
+
+train on npy("x.npy", "y.npy") { batch 7 }
+`},
+}
+
 // precisions of 16 bits.
 var precisions = []string{"f16", "bf16"}
 
@@ -158,7 +180,7 @@ func All() []Program {
 			out = append(out, n.In(precisions[i%len(precisions)]).With(r, nonlinearities[0], sgd, batches[i%len(batches)]))
 		}
 	}
-	return out
+	return append(out, own...)
 }
 
 // Full is the whole product, of hours: rules and schedules, nonlinearities, batches, and both all sizes in all places and all connectivities; the optimizers in turn.
@@ -188,7 +210,7 @@ func Full() []Program {
 			}
 		}
 	}
-	return out
+	return append(out, own...)
 }
 
 // Networks are the table's networks: fully connected of every size, and of every connectivity.

@@ -111,7 +111,7 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 		in.fail(diag.NotAMap, e.Span, quote(e.String())+" is a value, not a map").Expected("f[l], an inverse, or feedback").Found(quote(e.String()))
 		return o, false
 	default:
-		in.unknownValue(e.Name)
+		in.unknownValue(e, l, env)
 		return o, false
 	}
 	o.index = e.Args[0].Span.Text()

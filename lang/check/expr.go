@@ -58,18 +58,24 @@ func (in *instance) name(e *lang.Expr, env scope) *Expr {
 		return &Expr{Op: Param, Name: n, Space: Space{Kind: Scalar}, Span: e.Span}
 	case in.values[n] != nil && in.values[n][-1] != nil:
 		return in.ref(e, n, -1, env)
-	case in.values[n] != nil || slices.Contains([]string{"h", "a", "f"}, n) || in.maps[n] != nil:
+	case slices.Contains([]string{"h", "a", "f"}, n) || slices.ContainsFunc(in.declares(n), func(s *lang.Statement) bool { return s.Left.Kind == lang.IndexExpr }):
 		in.fail(diag.MissingIndex, e.Span, quote(n)+" belongs to a layer").Hint(n + "[l]")
 		return nil
 	}
-	in.unknownValue(e.Name)
+	in.unknownValue(e, -1, env)
 	return nil
 }
 
-// unknownValue reports a name that means nothing; not where a statement that would define it could not be read.
-func (in *instance) unknownValue(n lang.Name) {
+// unknownValue reports a name that means nothing for any layer; not where a statement that would define it could not be read, or is wrong.
+func (in *instance) unknownValue(e *lang.Expr, l int, env scope) {
 	in.failed = true
-	if slices.Contains(in.rule.Lost, n.Text) {
+	n := e.Name
+	declared := in.declares(n.Text)
+	if slices.Contains(in.rule.Lost, n.Text) || slices.ContainsFunc(declared, func(s *lang.Statement) bool { _, wrong := in.wrong[s]; return wrong }) {
+		return
+	}
+	if declared != nil {
+		in.missingCase(e, n.Text, l, env)
 		return
 	}
 	names := []string{"h", "a", "f", "label", "aux", "loss"}
@@ -107,7 +113,7 @@ func (in *instance) indexed(e *lang.Expr, env scope) *Expr {
 		in.fail(diag.MapAsValue, e.Span, quote(e.String())+" is a map, and needs something to act on").Hint(e.String() + "(h[l])")
 		return nil
 	}
-	in.unknownValue(e.Name)
+	in.unknownValue(e, l, env)
 	return nil
 }
 
@@ -137,15 +143,14 @@ func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 	if slices.Contains(in.rule.Lost, name) {
 		return // the case may be in what could not be read
 	}
+	cases := in.declares(name)
+	isMap := cases[0].Kind != lang.Define
 	defines, what := "defines ", "no case defines it"
-	if in.maps[name] != nil {
+	if isMap {
 		defines, what = "declares ", "no declaration covers it"
 	}
 	d := in.fail(diag.MissingCase, e.Span, in.nameOf(name, l)+" is used, and "+what)
-	for _, s := range in.rule.Statements {
-		if s.Left == nil || s.Left.Name.Text != name || s.Kind == lang.Minimize || s.Kind == lang.Descend {
-			continue
-		}
+	for _, s := range cases {
 		at := s.Left.Span
 		if s.For != nil {
 			at = s.For.Span
@@ -166,7 +171,7 @@ func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 		d.Label(fmt.Sprintf("%s is any %s here: %s", env.name, kind, strings.Join(all, ", ")))
 	}
 	switch first, before := in.p.LayerName(1), in.p.LayerName(in.last()-1); {
-	case in.maps[name] != nil:
+	case isMap:
 		d.Hint("declare it there too, or use it in a narrower `for`")
 	case l < 1 || l > in.last():
 		d.Hint("a case for it, or a narrower `for` here, is needed")

@@ -268,7 +268,7 @@ func (in *instance) measure(s *lang.Statement, env scope) {
 	case lang.NameExpr:
 	case lang.IndexExpr:
 		var ok bool
-		if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 && fromTop(s.Left.Args[0]) {
+		if layer, ok = in.index(s.Left.Args[0], env); !ok || layer < 1 && env.fromTop(s.Left.Args[0]) {
 			return
 		}
 		if layer < 1 || layer > in.last() {

@@ -62,6 +62,16 @@ type scope struct {
 
 func (in *instance) last() int { return len(in.p.Layers) }
 
+// declares are the statements of the rule that declare or define a name, for whatever layers.
+func (in *instance) declares(name string) (list []*lang.Statement) {
+	for _, s := range in.rule.Statements {
+		if (s.Kind == lang.Define || s.Kind == lang.Inverse || s.Kind == lang.Feedback) && s.Left.Name.Text == name {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // each calls do for every layer that a statement's for clause covers, with its variable bound; once, with none, where it has no clause.
 func (in *instance) each(s *lang.Statement, do func(env scope)) {
 	outer := in.env
@@ -98,7 +108,7 @@ func (in *instance) covered(s *lang.Statement) []string {
 		if s.Left.Kind != lang.IndexExpr {
 			return
 		}
-		if l, ok := in.index(s.Left.Args[0], env); ok {
+		if l, ok := in.index(s.Left.Args[0], env); ok && (l > 0 || s.Kind == lang.Define) {
 			names = append(names, in.p.LayerName(l))
 		}
 	})
@@ -146,9 +156,12 @@ func (in *instance) index(e *lang.Expr, env scope) (int, bool) {
 	return 0, false
 }
 
-// fromTop tells whether an index counts from the last layer, so that it may be none in a small network.
-func fromTop(e *lang.Expr) bool {
-	return e.Kind == lang.NameExpr && e.Name.Text == "last" || slices.ContainsFunc(e.Args, fromTop)
+// fromTop tells whether an index counts from the last layer, so that a small network has none of it.
+func (env scope) fromTop(e *lang.Expr) bool {
+	if e.Kind == lang.NameExpr && env.bound && e.Name.Text == env.name {
+		return env.stmt.For.Word == "in" && scope{}.fromTop(env.stmt.For.From)
+	}
+	return e.Kind == lang.NameExpr && e.Name.Text == "last" || slices.ContainsFunc(e.Args, env.fromTop)
 }
 
 func (in *instance) unknownLayer(e *lang.Expr, env scope) {
@@ -263,8 +276,13 @@ func (in *instance) twice(s, first *lang.Statement, name string) {
 	}
 }
 
+// outOfRange reports a layer that there is not, in an index or in something indexed by it.
 func (in *instance) outOfRange(e *lang.Expr, l, least int) {
-	in.fail(diag.IndexOutOfRange, e.Span, fmt.Sprintf("there is no layer %d: those of %s are %d to %d", l, e.Name.Text, least, in.last())).
+	there := "they"
+	if e.Kind == lang.IndexExpr {
+		there = "those of " + e.Name.Text
+	}
+	in.fail(diag.IndexOutOfRange, e.Span, fmt.Sprintf("there is no layer %d: %s are %d to %d", l, there, least, in.last())).
 		Hint(fmt.Sprintf("`last` is %d here, %s", in.last(), in.p.LayerName(in.last())))
 }
 

@@ -11,12 +11,16 @@ import (
 // inverse declares g[l] of f[l]: a map from layer l back to l-1.
 func (in *instance) inverse(s *lang.Statement, env scope) {
 	if s.Left.Kind != lang.IndexExpr || s.Of.Kind != lang.IndexExpr || s.Of.Name.Text != "f" {
-		in.fail(diag.BadDeclaration, s.Span, "an inverse is declared of one layer").Hint("inverse g[l] of f[l]   for l in 2..last")
+		in.fail(diag.BadDeclaration, s.Span, "an inverse is declared of one layer").Hint(meant(s, "g"))
 		return
 	}
-	l, ok := in.index(s.Left.Args[0], env)
+	l, ok := in.declaredLayer(s, env)
 	of, ok2 := in.index(s.Of.Args[0], env)
-	if !ok || !ok2 || l < 1 || l > in.last() {
+	if !ok || !ok2 {
+		return
+	}
+	if l == 0 {
+		in.outOfRange(s.Left, l, 1)
 		return
 	}
 	if l != of {
@@ -33,6 +37,46 @@ func (in *instance) inverse(s *lang.Statement, env scope) {
 	if in.addMap(s.Left.Name, l, m) {
 		layer.G = m
 	}
+}
+
+// declaredLayer is the layer of a declared map, or 0 for the input; not ok where a small network has none of it, or the index is wrong.
+func (in *instance) declaredLayer(s *lang.Statement, env scope) (int, bool) {
+	at := s.Left.Args[0]
+	l, ok := in.index(at, env)
+	switch {
+	case !ok || l < 1 && env.fromTop(at):
+		return 0, false
+	case l < 0 || l > in.last():
+		in.outOfRange(s.Left, l, 1)
+		return 0, false
+	}
+	return l, true
+}
+
+// meant is a declaration with the index that its left side lacks: that of its other side, or of every layer but the first.
+func meant(s *lang.Statement, name string) string {
+	index, each := "l", "   for l in 2..last"
+	switch {
+	case s.ToIndex != nil:
+		index, each = s.ToIndex.Span.Text(), ""
+	case s.Of.Kind == lang.IndexExpr:
+		index, each = s.Of.Args[0].Span.Text(), ""
+	case s.For != nil:
+		index = s.For.Var.Text
+	}
+	if s.For != nil {
+		each = "   " + s.For.Span.Text()
+	}
+	if s.Left.Name.Text != "" {
+		name = s.Left.Name.Text
+	}
+	switch {
+	case s.Kind == lang.Inverse:
+		return fmt.Sprintf("inverse %s[%s] of f[%s]%s", name, index, index, each)
+	case s.Of != nil:
+		return fmt.Sprintf("feedback %s[%s] like f[%s]%s", name, index, index, each)
+	}
+	return fmt.Sprintf("feedback %s[%s] from %s to %s%s", name, index, s.FromIndex.Span.Text(), index, each)
 }
 
 // addMap enters a map under its name; false where that is taken.
@@ -61,16 +105,9 @@ func (in *instance) addMap(name lang.Name, l int, m *Map) bool {
 	return true
 }
 
-func (in *instance) below(layer *Layer) Shape {
-	if layer.Index == 1 {
-		return in.p.Input
-	}
-	return in.p.Layers[layer.Index-2].Shape
-}
-
 // inverseMap is the inverse that a layer gets: mirrored unless it says otherwise.
 func (in *instance) inverseMap(layer *Layer, s *lang.Statement) *Map {
-	below := in.below(layer)
+	below := in.p.shape(layer.Index - 1)
 	m := &Map{Kind: InverseMap, Layer: layer, Stem: in.stem(layer, s), Init: Init{Scheme: "glorot"}, Span: s.Span}
 	m.Weight, m.Bias = m.Stem+".V", m.Stem+".c"
 	if layer.Kind == MaxPool || layer.Kind == AveragePool && layer.Pool.Overlaps() {
@@ -194,11 +231,16 @@ func (in *instance) noInverse(layer *Layer, s *lang.Statement) {
 // feedback declares fixed random operators: B[l] like f[l], or B[l] from one layer to another.
 func (in *instance) feedback(s *lang.Statement, env scope) {
 	if s.Left.Kind != lang.IndexExpr {
-		in.fail(diag.BadDeclaration, s.Span, "feedback is declared for one layer").Hint("feedback B[l] like f[l]   for l in 2..last")
+		in.fail(diag.BadDeclaration, s.Span, "feedback is declared for one layer").Hint(meant(s, "B"))
 		return
 	}
-	l, ok := in.index(s.Left.Args[0], env)
-	if !ok || l < 1 || l > in.last() {
+	l, ok := in.declaredLayer(s, env)
+	if !ok {
+		return
+	}
+	if l == 0 {
+		in.fail(diag.BadDeclaration, s.Span, "feedback goes to a layer, and the input is none").Label("goes to the input").
+			Hint(fmt.Sprintf("feedback %[1]s[1] like f[1]; transpose(%[1]s[1])(x) then carries a value of the first layer to the input", s.Left.Name.Text))
 		return
 	}
 	layer := in.p.Layers[l-1]
@@ -226,14 +268,18 @@ func (in *instance) feedback(s *lang.Statement, env scope) {
 	} else {
 		from, ok := in.index(s.FromIndex, env)
 		to, ok2 := in.index(s.ToIndex, env)
-		if !ok || !ok2 || from < 1 || from > in.last() || to < 1 || to > in.last() {
+		if !ok || !ok2 {
 			return
 		}
 		if to != l {
 			in.fail(diag.BadDeclaration, s.Span, "direct feedback has the index of the layer that it goes to").Hint(fmt.Sprintf("feedback %s from %s to %s", s.Left, s.FromIndex, in.indexText(l, env)))
 			return
 		}
-		m.Kind, m.From, m.Conn = FeedbackDirect, from, connDense(in.p.Layers[from-1].Shape, layer.Shape)
+		if from < 0 || from > in.last() {
+			in.outOfRange(s.FromIndex, from, 0)
+			return
+		}
+		m.Kind, m.From, m.Conn = FeedbackDirect, from, connDense(in.p.shape(from), layer.Shape)
 	}
 	m.WeightShape, _ = parameterShapes(m.Conn)
 	in.addMap(s.Left.Name, l, m)

@@ -115,6 +115,14 @@ func (p *Program) LayerName(l int) string {
 	return p.Layers[l-1].Name
 }
 
+// shape is that of layer l's activities, or of the input, layer 0.
+func (p *Program) shape(l int) Shape {
+	if l == 0 {
+		return p.Input
+	}
+	return p.Layers[l-1].Shape
+}
+
 // activity is the space of layer l's activities: composite where the output has auxiliary units.
 func (p *Program) activity(l int) Space {
 	if l > 0 && p.Layers[l-1].Aux != nil {

@@ -108,7 +108,7 @@ type Map struct {
 	Kind  MapKind
 	Name  string // "f[l2]", as diagnostics and reports show it
 	Layer *Layer // whose map it is: l of f[l], g[l], B[l]
-	From  int    // of FeedbackDirect: the layer it reads
+	From  int    // of FeedbackDirect: the layer it reads, 0 for the input
 	// Conn relates ConnIn to ConnOut by its weights. The map applies it from ConnIn to ConnOut, or, where Transposed, from ConnOut to
 	// ConnIn (a mirrored inverse of a field: same field, own weights).
 	Conn                   Connectivity

@@ -72,11 +72,7 @@ func (in *instance) spaceWords(s Space, env scope) (words, shape string) {
 		return "the auxiliary units of " + in.p.LayerName(-s.Layer), fmt.Sprint(in.p.Layers[-s.Layer-1].Aux.Units)
 	}
 	words = "a value of " + in.layerWords(s.Layer, env)
-	units := in.p.Input
-	if s.Layer > 0 {
-		units = in.p.Layers[s.Layer-1].Shape
-	}
-	if units.known() {
+	if units := in.p.shape(s.Layer); units.known() {
 		shape = units.Text()
 	}
 	if s.Kind == Composite {

@@ -70,9 +70,10 @@ func (d *Diagnostic) Found(text string) *Diagnostic    { d.found = text; return 
 // Hint says what to type instead, as text that parses; it may have several lines.
 func (d *Diagnostic) Hint(text string) *Diagnostic { d.hint = text; return d }
 
-// Nearest hints at the candidate that a word may have meant, if one is near, and then lists what there is: "kinds: all, field".
+// Nearest hints at the candidate that a word may have meant, if one is near, and then lists what there is: "kinds: all, field". The word itself
+// may be among the candidates, where it stands in a place that it cannot have; it is no hint.
 func (d *Diagnostic) Nearest(word string, candidates []string, list string) *Diagnostic {
-	near := Nearest(word, candidates)
+	near := Nearest(word, slices.DeleteFunc(slices.Clone(candidates), func(c string) bool { return c == word }))
 	switch {
 	case near != "" && list != "":
 		return d.Hint("did you mean `" + near + "`? (" + list + ")")
