@@ -82,7 +82,8 @@ type block struct {
 	all    piece
 }
 
-// cutBlocks divides a file at its top-level words. A word at brace depth 0 begins a block, and so does one that begins a line inside an unclosed block.
+// cutBlocks divides a file at its top-level words. A word outside braces begins a block where the one before may end, or at the beginning of a line; so
+// does one in the first column inside an unclosed block.
 func (p *parser) cutBlocks() []block {
 	var blocks []block
 	code := p.code
@@ -114,7 +115,7 @@ func (p *parser) unknownBlock(it piece) {
 func (p *parser) cutBlock(code piece, i int) (block, int) {
 	b := block{word: code[i].Value}
 	j := i + 1
-	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && startsLine(p.src, code[j])) {
+	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && (startsLine(p.src, code[j]) || mayEnd(code[i:j]))) {
 		j++
 	}
 	b.head, b.all = code[i:j], code[i:j]
@@ -142,6 +143,37 @@ func (p *parser) cutBlock(code piece, i int) (block, int) {
 		p.list.Error(diag.UnclosedBlock, tokenSpan(p.src, open), "the block of "+quoted(b.word)+" is not closed").Label("opened here").Expected("`}`").Hint("add `}` behind the last line of the block")
 	}
 	return b, j
+}
+
+// mayEnd tells whether a head may end behind its last token: not inside brackets, and not where something is to follow. A comma too many does not hide
+// the next block.
+func mayEnd(head piece) bool {
+	depth := 0
+	for _, t := range head {
+		switch t.Value {
+		case "(", "[":
+			depth++
+		case ")", "]":
+			depth--
+		}
+	}
+	last := head[len(head)-1].Value
+	return len(head) > 1 && depth <= 0 && (last == "," || !goesOn(head))
+}
+
+// goesOn tells whether the last token of a head or an item is one that something must follow: a bar that opens a norm among them.
+func goesOn(it piece) bool {
+	last := it[len(it)-1].Value
+	if last != "|" {
+		return unfinished[last]
+	}
+	bars := 0
+	for _, t := range it {
+		if t.Value == "|" {
+			bars++
+		}
+	}
+	return bars%2 == 1
 }
 
 func startsLine(src *diag.File, t lexer.Token) bool {
@@ -197,10 +229,10 @@ func begins(block string, body piece, start, i int) bool {
 	t, before := body[i], body[i-1]
 	known := itemWords[block][t.Value]
 	newLine := before.Pos.Line < t.Pos.Line
-	if newLine && before.Value != "fixed" && (known || block == "rule" && defines(body, i)) {
+	if (newLine || before.Value == ",") && before.Value != "fixed" && (known || block == "rule" && defines(body, i)) {
 		return true // whatever the item before it still needs
 	}
-	if unfinished[before.Value] {
+	if goesOn(body[start:i]) {
 		return false
 	}
 	switch block {
@@ -208,15 +240,24 @@ func begins(block string, body piece, start, i int) bool {
 		if i == start+1 && !newLine {
 			return false // the name of a layer, whatever it is
 		}
-		return known || newLine && !windowWords[t.Value]
-	case "learn", "train":
+		return known || newLine && !windowWords[t.Value] && !leads[before.Value] && body[max(start, i-2)].Value != "aux"
+	case "learn":
 		return known || i > start+1
+	case "train":
+		more := lists[body[start].Value] && !(i+1 < len(body) && body[i+1].Type == symbol["Number"])
+		return known || i > start+1 && !more
 	}
 	if known {
 		return !(before.Value == "fixed" && t.Value == "inverse")
 	}
-	return newLine && !reserved[t.Value] || defines(body, i)
+	return newLine && !reserved[t.Value] && !leads[before.Value] || defines(body, i)
 }
+
+// leads are words behind which their item goes on, on the same line or the next.
+var leads = set("input", "layer", "output", "pool", "share", "init", "inverse", "fixed", "require")
+
+// lists are the settings of any number of values.
+var lists = set("augment")
 
 // windowWords may begin a line inside a layer.
 var windowWordList = []string{"stride", "dilation", "groups", "same", "valid", "pad"}
@@ -237,4 +278,4 @@ func defines(body piece, i int) bool {
 
 // unfinished are the tokens behind which an item must go on.
 var unfinished = set("+", "-", "*", "/", "^", "=", "(", ",", "[", "->", "over", "along", "of", "like", "from", "to", "for", "hidden", "every", "minimize", "descend",
-	"feedback", "in", "..")
+	"feedback", "in", "..", "on")

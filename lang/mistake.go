@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/alecthomas/participle/v2"
@@ -49,6 +50,9 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	for i < len(tokens) && tokens[i].Pos.Offset < at.Position().Offset {
 		i++
 	}
+	if p.strayComma(tokens, i, f) {
+		return
+	}
 	found, where, message := "the end of "+f.name, after(p.src, tokens), f.name+" ends too early"
 	if i < len(tokens) {
 		found, where = quoted(tokens[i].Value), tokenSpan(p.src, tokens[i])
@@ -58,6 +62,14 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	if f == layerForm && i < len(tokens) && tokens[i].Type == symbol["Ident"] && expectation(err, tokens[:i], f) == f.follows {
 		d.Hint(p.src.Text[whole.Start:after(p.src, tokens[:i]).End] + ", " + p.src.Text[where.Start:whole.End])
 	}
+	if f == settingForm && i < len(tokens) && tokens[i].Value == "=" {
+		d.Hint(p.without(tokens, i))
+	}
+	for k := max(1, i-1); k < min(i+1, len(tokens)-1); k++ {
+		if n := Decimal(tokenSpan(p.src, tokens[k-1]), tokenSpan(p.src, tokens[k+1])); tokens[k].Value == "," && n != "" {
+			d.Hint("did you mean " + quoted(n) + "?")
+		}
+	}
 	for _, t := range tokens[max(0, i-1):min(i+1, len(tokens))] {
 		if near := diag.Nearest(t.Value, keywords); t.Type == symbol["Ident"] && near != "" && near != t.Value {
 			d.Hint("did you mean " + quoted(near) + "?")
@@ -65,11 +77,62 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	}
 }
 
-// spoiled tells whether the lexer has found a mistake in a span, or behind it on its last line.
+// strayComma reports a comma of an item that breaks off at its i-th token, if nothing follows the comma: the end, a closing bracket, or another comma.
+func (p *parser) strayComma(tokens piece, i int, f form) bool {
+	depth, k := 0, -1
+	for j, t := range tokens[:min(i+1, len(tokens))] {
+		switch t.Value {
+		case "(", "[":
+			depth++
+		case ")", "]":
+			depth--
+		case ",":
+			last := j == len(tokens)-1
+			if j >= i-1 && (last && depth == 0 || !last && slices.Contains([]string{",", ")", "]"}, tokens[j+1].Value)) {
+				k = j
+			}
+		}
+	}
+	if k < 0 {
+		return false
+	}
+	follows := "the end of " + f.name
+	if k+1 < len(tokens) {
+		follows = quoted(tokens[k+1].Value)
+	}
+	p.list.Error(diag.Syntax, tokenSpan(p.src, tokens[k]), "a comma too many").Found("`,` and " + follows).Hint(p.without(tokens, k))
+	return true
+}
+
+// without is the text of an item without one of its tokens.
+func (p *parser) without(tokens piece, i int) string {
+	whole, at := p.pieceSpan(tokens), tokenSpan(p.src, tokens[i])
+	before, after := strings.TrimRight(p.src.Text[whole.Start:at.Start], " \t\r\n"), strings.TrimLeft(p.src.Text[at.End:whole.End], " \t\r\n")
+	if after != "" && !strings.ContainsAny(after[:1], ",)]") {
+		before += " "
+	}
+	return before + after
+}
+
+// Decimal is the number that was meant by two with nothing but a comma between them: 0.1 for 0,1. It is "" for anything else.
+func Decimal(whole, fraction diag.Span) string {
+	digits := func(s diag.Span) bool {
+		return s.File != nil && s.Text() != "" && strings.Trim(s.Text(), "0123456789") == ""
+	}
+	if !digits(whole) || !digits(fraction) || whole.File != fraction.File || whole.File.Text[whole.End:fraction.Start] != "," {
+		return ""
+	}
+	return whole.Text() + "." + fraction.Text()
+}
+
+// spoiled tells whether the lexer has found a mistake in a span, or behind it on its last line before anything else.
 func (p *parser) spoiled(at diag.Span) bool {
 	end := len(p.src.Text)
 	if i := strings.IndexByte(p.src.Text[at.End:], '\n'); i >= 0 {
 		end = at.End + i
+	}
+	if i := sort.Search(len(p.code), func(i int) bool { return p.code[i].Pos.Offset >= at.End }); i < len(p.code) {
+		end = min(end, p.code[i].Pos.Offset)
 	}
 	return slices.ContainsFunc(p.bad, func(bad diag.Span) bool { return at.Start <= bad.Start && bad.Start <= end })
 }

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -54,4 +55,59 @@ func TestRecovery(t *testing.T) {
 	require.Len(t, rule.Statements, 3)
 	require.Equal(t, []string{"a", "wrong"}, rule.Lost)
 	require.Equal(t, "h[l] + a[l]", rule.Statements[1].Expr.String())
+}
+
+// TestLineBreaks: a program is the same on one line, and with every word on a line of its own.
+func TestLineBreaks(t *testing.T) {
+	texts := []string{`use "a.bnet"
+use "b.bnet"
+measure a1 = loss
+measure b1[l] = |h[l] - |loss|^2|^2 for l in 1..last
+measure c1[l] = -loss for hidden l
+network n {
+  input image 9x9x1
+  layer l1 = field 3x3 stride 2 pad 1 -> 5, share tile 2x2, init normal(0.1), inverse field 3x3 stride 2
+  layer p1 = pool max 2x2
+  layer d1 = dropout 0.5
+  output y = all -> 3, softmax, inverse all, aux 5 relu, init he
+}
+rule r(a = 1, b = 2) {
+  require local
+  fixed inverse g[l] of f[l] for l in 2..last
+  inverse k[last] of f[last]
+  feedback B[l] from last to l for hidden l
+  x = a
+  descend f[l] along outer(x * h[l], h[l-1]) for every l
+}
+learn r(a = 2) { forward sgd(lr = 1, decay = step) inverse adam require local }
+train on npy("x", "y") { batch 3 keep_last augment flip, crop(3), normalize(0.5, 0.1) target input }
+measure d1 = loss
+use "c.bnet"
+`}
+	for _, pattern := range []string{"../examples/*.bnet", "../examples/*/*.bnet", "../stdlib/*.bnet"} {
+		for _, file := range golden.Files(t, pattern) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			texts = append(texts, string(text))
+		}
+	}
+	words := func(text string) (all []string, f *File) {
+		var l diag.List
+		f = Parse(&diag.File{Name: "f", Text: text}, &l)
+		require.Zero(t, l.Len(), "%s\n%s", text, l.String())
+		f.Comments = nil
+		return strings.Fields(f.String()), f
+	}
+	for _, text := range texts {
+		want, f := words(text)
+		for _, space := range []string{" ", "\n"} {
+			code, _, _ := lexed(f.Source, &diag.List{})
+			var b strings.Builder
+			for _, token := range code {
+				b.WriteString(token.Value + space)
+			}
+			got, _ := words(b.String())
+			require.Equal(t, want, got)
+		}
+	}
 }

@@ -193,7 +193,7 @@ func (p *parser) learnItem(n *Learn, it piece) {
 }
 
 func (p *parser) trainItem(n *Train, it piece) {
-	g := item(p, settingItem, it, settingForm)
+	g := item(p, settingItem, p.apart(it), settingForm)
 	if g == nil {
 		return
 	}
@@ -202,6 +202,30 @@ func (p *parser) trainItem(n *Train, it piece) {
 		s.Values = append(s.Values, &Value{Literal: p.literal(v.Value), Args: p.args(v.Args)})
 	}
 	n.Settings = append(n.Settings, s)
+}
+
+// apart is a setting with a comma between its values also where one is missing, which is reported.
+func (p *parser) apart(it piece) piece {
+	var out piece
+	depth := 0
+	for i, t := range it {
+		switch t.Value {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if i > 1 && depth == 0 && t.Type == symbol["Ident"] && it[i-1].Value != "," && it[i-1].Value != "=" {
+			whole, at := p.pieceSpan(it), tokenSpan(p.src, t)
+			p.list.Error(diag.Syntax, at, "a comma is missing").Label("before this").Expected("`,` or the next setting").Found(quoted(t.Value)).
+				Hint(strings.TrimRight(p.src.Text[whole.Start:at.Start], " \t\r\n") + ", " + p.src.Text[at.Start:whole.End])
+			comma := t
+			comma.Type, comma.Value = symbol["Punct"], ","
+			out = append(out, comma)
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 func (p *parser) statement(it piece) *Statement {
