@@ -114,8 +114,9 @@ func (p *parser) unknownBlock(it piece) {
 // cutBlock takes the block that begins at code[i], and tells where the next may begin.
 func (p *parser) cutBlock(code piece, i int) (block, int) {
 	b := block{word: code[i].Value}
-	j := i + 1
-	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && (startsLine(p.src, code[j]) || mayEnd(code[i:j]))) {
+	j, depth := i+1, 0
+	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && (startsLine(p.src, code[j]) || depth == 0 && mayEnd(code[i:j]))) {
+		depth = max(0, depth+open(code[j:j+1]))
 		j++
 	}
 	b.head, b.all = code[i:j], code[i:j]
@@ -145,20 +146,24 @@ func (p *parser) cutBlock(code piece, i int) (block, int) {
 	return b, j
 }
 
-// mayEnd tells whether a head may end behind its last token: not inside brackets, and not where something is to follow. A comma too many does not hide
+// mayEnd tells whether a head, outside brackets, may end behind its last token: not where something is to follow. A comma too many does not hide
 // the next block.
 func mayEnd(head piece) bool {
-	depth := 0
-	for _, t := range head {
+	return len(head) > 1 && (head[len(head)-1].Value == "," || !goesOn(head))
+}
+
+// open is by how many brackets a run of tokens opens more than it closes.
+func open(it piece) int {
+	n := 0
+	for _, t := range it {
 		switch t.Value {
 		case "(", "[":
-			depth++
+			n++
 		case ")", "]":
-			depth--
+			n--
 		}
 	}
-	last := head[len(head)-1].Value
-	return len(head) > 1 && depth <= 0 && (last == "," || !goesOn(head))
+	return n
 }
 
 // goesOn tells whether the last token of a head or an item is one that something must follow: a bar that opens a norm among them.
@@ -212,12 +217,7 @@ func cutItems(block string, body piece) []piece {
 		if depth == 0 && i > start && t.Type == symbol["Ident"] && begins(block, body, start, i) {
 			flush(i)
 		}
-		switch t.Value {
-		case "(", "[":
-			depth++
-		case ")", "]":
-			depth = max(0, depth-1)
-		}
+		depth = max(0, depth+open(body[i:i+1]))
 	}
 	flush(len(body))
 	return items

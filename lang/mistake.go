@@ -50,7 +50,7 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	for i < len(tokens) && tokens[i].Pos.Offset < at.Position().Offset {
 		i++
 	}
-	if p.strayComma(tokens, i, f) {
+	if p.strayComma(tokens, i) {
 		return
 	}
 	found, where, message := "the end of "+f.name, after(p.src, tokens), f.name+" ends too early"
@@ -77,31 +77,29 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	}
 }
 
-// strayComma reports a comma of an item that breaks off at its i-th token, if nothing follows the comma: the end, a closing bracket, or another comma.
-func (p *parser) strayComma(tokens piece, i int, f form) bool {
-	depth, k := 0, -1
-	for j, t := range tokens[:min(i+1, len(tokens))] {
-		switch t.Value {
-		case "(", "[":
-			depth++
-		case ")", "]":
-			depth--
-		case ",":
-			last := j == len(tokens)-1
-			if j >= i-1 && (last && depth == 0 || !last && slices.Contains([]string{",", ")", "]"}, tokens[j+1].Value)) {
-				k = j
-			}
+// strayComma reports a comma of an item that breaks off at its i-th token, if a closing bracket or another comma follows it.
+func (p *parser) strayComma(tokens piece, i int) bool {
+	for k := max(0, i-1); k < min(i+1, len(tokens)-1); k++ {
+		if next := tokens[k+1].Value; tokens[k].Value == "," && (next == "," || next == ")" || next == "]") {
+			p.commaTooMany(tokens, k, quoted(next))
+			return true
 		}
 	}
-	if k < 0 {
+	return false
+}
+
+// endsInComma tells whether nothing stands behind the comma at the end of an item, and reports it.
+func (p *parser) endsInComma(tokens piece, f form) bool {
+	k := len(tokens) - 1
+	if k < 1 || tokens[k].Value != "," || open(tokens) > 0 {
 		return false
 	}
-	follows := "the end of " + f.name
-	if k+1 < len(tokens) {
-		follows = quoted(tokens[k+1].Value)
-	}
-	p.list.Error(diag.Syntax, tokenSpan(p.src, tokens[k]), "a comma too many").Found("`,` and " + follows).Hint(p.without(tokens, k))
+	p.commaTooMany(tokens, k, "the end of "+f.name)
 	return true
+}
+
+func (p *parser) commaTooMany(tokens piece, k int, follows string) {
+	p.list.Error(diag.Syntax, tokenSpan(p.src, tokens[k]), "a comma too many").Found("`,` and " + follows).Hint(p.without(tokens, k))
 }
 
 // without is the text of an item without one of its tokens.
@@ -116,10 +114,8 @@ func (p *parser) without(tokens piece, i int) string {
 
 // Decimal is the number that was meant by two with nothing but a comma between them: 0.1 for 0,1. It is "" for anything else.
 func Decimal(whole, fraction diag.Span) string {
-	digits := func(s diag.Span) bool {
-		return s.File != nil && s.Text() != "" && strings.Trim(s.Text(), "0123456789") == ""
-	}
-	if !digits(whole) || !digits(fraction) || whole.File != fraction.File || whole.File.Text[whole.End:fraction.Start] != "," {
+	digits := func(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+	if !digits(strings.TrimPrefix(whole.Text(), "-")) || !digits(fraction.Text()) || whole.File != fraction.File || whole.File.Text[whole.End:fraction.Start] != "," {
 		return ""
 	}
 	return whole.Text() + "." + fraction.Text()

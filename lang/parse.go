@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"fmt"
 	"sort"
 	"strconv"
 	"strings"
@@ -67,6 +68,9 @@ func (p *pieceLexer) Next() (lexer.Token, error) {
 
 // item parses one piece with a grammar; nil, and a diagnostic, where it does not fit.
 func item[T any](p *parser, g *participle.Parser[T], tokens piece, f form) *T {
+	if p.endsInComma(tokens, f) {
+		tokens = tokens[:len(tokens)-1]
+	}
 	last := tokens[len(tokens)-1]
 	end := last.Pos
 	end.Offset += len(last.Value)
@@ -207,22 +211,20 @@ func (p *parser) trainItem(n *Train, it piece) {
 // apart is a setting with a comma between its values also where one is missing, which is reported.
 func (p *parser) apart(it piece) piece {
 	var out piece
-	depth := 0
+	depth, value := 0, 1 // brackets open, and where the value before begins
 	for i, t := range it {
-		switch t.Value {
-		case "(":
-			depth++
-		case ")":
-			depth--
+		if i > 1 && depth == 0 && t.Type == symbol["Ident"] && it[i-1].Value != "=" {
+			if it[i-1].Value != "," {
+				at := tokenSpan(p.src, t)
+				p.list.Error(diag.Syntax, at, "a comma is missing").Label("before this").Expected("`,` or the next setting").Found(quoted(t.Value)).
+					Hint(p.pieceSpan(it[value:i]).Text() + ", " + t.Value)
+				comma := t
+				comma.Type, comma.Value = symbol["Punct"], ","
+				out = append(out, comma)
+			}
+			value = i
 		}
-		if i > 1 && depth == 0 && t.Type == symbol["Ident"] && it[i-1].Value != "," && it[i-1].Value != "=" {
-			whole, at := p.pieceSpan(it), tokenSpan(p.src, t)
-			p.list.Error(diag.Syntax, at, "a comma is missing").Label("before this").Expected("`,` or the next setting").Found(quoted(t.Value)).
-				Hint(strings.TrimRight(p.src.Text[whole.Start:at.Start], " \t\r\n") + ", " + p.src.Text[at.Start:whole.End])
-			comma := t
-			comma.Type, comma.Value = symbol["Punct"], ","
-			out = append(out, comma)
-		}
+		depth += open(it[i : i+1])
 		out = append(out, t)
 	}
 	return out
@@ -340,6 +342,9 @@ func (p *parser) number(g *gNumber) *Number {
 	return &Number{Value: v, Text: g.Sign + g.Text, Span: s}
 }
 
+// MaxDimension is the largest height, width or number of units and channels.
+const MaxDimension = 1 << 24
+
 func (p *parser) dims(g *gDims) *Dims {
 	if g == nil {
 		return nil
@@ -347,8 +352,8 @@ func (p *parser) dims(g *gDims) *Dims {
 	d := &Dims{Span: p.span(g.span)}
 	for _, part := range strings.Split(g.Text, "x") {
 		n, err := strconv.Atoi(part)
-		if err != nil || n > 1<<24 {
-			p.list.Error(diag.BadDimensions, d.Span, "dimensions are whole numbers of at most 16777216").Found(quoted(g.Text))
+		if err != nil || n > MaxDimension {
+			p.list.Error(diag.BadDimensions, d.Span, fmt.Sprintf("dimensions are whole numbers of at most %d", MaxDimension)).Found(quoted(g.Text))
 			n = 1
 		}
 		d.Values = append(d.Values, n)
