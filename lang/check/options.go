@@ -83,14 +83,22 @@ func (ld *loader) load(name string, from diag.Span) {
 	text, err := ld.read(name)
 	if err != nil {
 		ld.broken = true
-		ld.list.Error(diag.UnreadableFile, from, fmt.Sprintf("cannot read %s: %v", name, unwrapped(err))).Hint("a path in `use` is relative to the file that says it")
+		ld.list.Error(diag.UnreadableFile, from, fmt.Sprintf("cannot read %s: %v", name, unwrapped(err))).Hint("a path in `use` is relative to the file that says it, unless it begins with `/`")
 		return
 	}
 	f := lang.Parse(&diag.File{Name: name, Text: string(text)}, ld.list)
 	ld.files = append(ld.files, f)
 	ld.stack = append(ld.stack, name)
 	for _, u := range lang.Blocks[*lang.Use](f) {
-		ld.load(path.Join(path.Dir(name), u.Path.Text), u.Path.Span)
+		switch used := u.Path.Text; {
+		case strings.TrimSpace(used) == "":
+			ld.broken = true
+			ld.list.Error(diag.UnreadableFile, u.Path.Span, "`use` names no file").Hint(`use "common.bnet"`)
+		case path.IsAbs(used):
+			ld.load(path.Clean(used), u.Path.Span)
+		default:
+			ld.load(path.Join(path.Dir(name), used), u.Path.Span)
+		}
 	}
 	ld.stack = ld.stack[:len(ld.stack)-1]
 }
