@@ -1,8 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"bnetc/lang"
@@ -115,6 +117,7 @@ func (in *instance) mapAtLayer(e *lang.Expr, env scope) (operator, bool) {
 		return o, false
 	}
 	o.index = e.Args[0].Span.Text()
+	in.applied[o.m] = true
 	return o, true
 }
 
@@ -150,22 +153,37 @@ func (in *instance) arguments(e *lang.Expr, n int) bool {
 	if len(e.Args) == n {
 		return true
 	}
-	in.fail(diag.ArgumentCount, e.Span, quote(e.Fn.String())+" takes "+counted(n, "argument")).Found(fmt.Sprint(len(e.Args)))
+	var at []diag.Span
+	for _, a := range e.Args {
+		at = append(at, a.Span)
+	}
+	in.fail(diag.ArgumentCount, e.Span, quote(e.Fn.String())+" takes "+counted(n, "argument")).Found(fmt.Sprint(len(e.Args))).Hint(decimal(at...))
 	return false
 }
 
 // functions are those that are not element-wise, with their number of arguments. transpose and sign make operators.
 var functions = map[string]int{"derivative": 1, "gradient": 2, "normal": 1, "outer": 2, "weights": 1, "dot": 2}
 
-// primitives are the element-wise functions beside the nonlinearities, with their number of arguments.
-var primitives = map[string]int{"exp": 1, "log": 1, "sqrt": 1, "abs": 1, "sign": 1, "max": 2, "min": 2}
+// primitives are the element-wise functions beside the nonlinearities, with their number of arguments, and what they make of numbers.
+var primitives = map[string]struct {
+	args int
+	of   func(x []float64) float64
+}{
+	"exp":  {1, func(x []float64) float64 { return math.Exp(x[0]) }},
+	"log":  {1, func(x []float64) float64 { return math.Log(x[0]) }},
+	"sqrt": {1, func(x []float64) float64 { return math.Sqrt(x[0]) }},
+	"abs":  {1, func(x []float64) float64 { return math.Abs(x[0]) }},
+	"sign": {1, func(x []float64) float64 { return float64(cmp.Compare(x[0], 0)) }},
+	"max":  {2, func(x []float64) float64 { return max(x[0], x[1]) }},
+	"min":  {2, func(x []float64) float64 { return min(x[0], x[1]) }},
+}
 
 // named types a call of a name.
 func (in *instance) named(e *lang.Expr, env scope, want *place) *Expr {
 	n := e.Fn.Name.Text
 	count, ok := functions[n]
-	if !ok {
-		count, ok = primitives[n]
+	if p, is := primitives[n]; is {
+		count, ok = p.args, true
 	}
 	if info := in.findFunction(n); info != nil && !info.Output {
 		count, ok = 1, true
@@ -221,7 +239,7 @@ func (in *instance) elementwise(e *lang.Expr, env scope, want *place) *Expr {
 		out.Space = space
 		out.Args = append(out.Args, x)
 	}
-	return out
+	return in.finite(out)
 }
 
 func (in *instance) weights(e *lang.Expr, env scope) *Expr {
@@ -299,6 +317,10 @@ func (in *instance) normal(e *lang.Expr, env scope, want *place) *Expr {
 	}
 	if s.Space.Kind != Scalar {
 		in.wrongSpace(e.Args[0].Span, "the standard deviation of noise is a number", Space{Kind: Scalar}, s.Space, env)
+		return nil
+	}
+	if v, ok := in.constant(s); ok && v < 0 {
+		in.negativeNoise(e, s, v)
 		return nil
 	}
 	if want == nil || want.space.Kind != Activity && want.space.Kind != Composite {

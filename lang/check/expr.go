@@ -54,7 +54,7 @@ func (in *instance) name(e *lang.Expr, env scope) *Expr {
 			return nil
 		}
 		return &Expr{Op: AuxPart, Layer: last, Space: Space{Kind: Composite, Layer: -last}, Span: e.Span}
-	case in.params[n]:
+	case in.isParam(n):
 		return &Expr{Op: Param, Name: n, Space: Space{Kind: Scalar}, Span: e.Span}
 	case in.values[n] != nil && in.values[n][-1] != nil:
 		return in.ref(e, n, -1, env)
@@ -269,7 +269,7 @@ func (in *instance) binary(e *lang.Expr, env scope, want *place) *Expr {
 		in.wrongSpace(b.Span, fmt.Sprintf("the two sides of `%s` live in different spaces", e.Op), x.Space, y.Space, env).Label("is "+right).Also(first.Span, "is "+left)
 		return nil
 	}
-	return &Expr{Op: op, Args: []*Expr{x, y}, Space: space, Span: e.Span}
+	return in.finite(&Expr{Op: op, Args: []*Expr{x, y}, Space: space, Span: e.Span})
 }
 
 // floating tells whether an expression takes its space from its surroundings: noise, and numbers with it.
@@ -312,7 +312,7 @@ func (in *instance) power(e *lang.Expr, env scope, want *place) *Expr {
 	if x == nil {
 		return nil
 	}
-	return &Expr{Op: Power, Args: []*Expr{x}, Number: sign * n.Number.Value, Space: x.Space, Span: e.Span}
+	return in.finite(&Expr{Op: Power, Args: []*Expr{x}, Number: sign * n.Number.Value, Space: x.Space, Span: e.Span})
 }
 
 // composite is [classes, auxiliary units]: a value of an output that has both.

@@ -204,11 +204,49 @@ func (in *instance) spare() {
 	in.p.Values, in.drawn = in.p.Values[:kept], drawn
 }
 
-// unused warns of equations that nothing reads and of inverses that no statement declares, and refuses auxiliary units that no expression of the rule mentions.
+// mentions tells whether an expression of the rule or a measure names something, but for the equations that define it.
+func (in *instance) mentions(name string) bool {
+	var names func(e *lang.Expr) bool
+	names = func(e *lang.Expr) bool {
+		return e != nil && (e.Name.Text == name || names(e.Fn) || slices.ContainsFunc(e.Args, names))
+	}
+	return slices.ContainsFunc(in.rule.Statements, func(s *lang.Statement) bool {
+		return names(s.Expr) && !(s.Kind == lang.Define && s.Left.Name.Text == name)
+	}) || slices.ContainsFunc(in.measureList, func(m *lang.Measure) bool { return names(m.Equation.Expr) })
+}
+
+// idle tells whether an equation or a declaration of fixed maps is there for some layer and nothing reads it. A rule that would read it in a larger
+// network is not held to one of a single layer.
+func (in *instance) idle(s *lang.Statement) bool {
+	if in.last() == 1 && in.mentions(s.Left.Name.Text) {
+		return false
+	}
+	if s.Kind == lang.Define {
+		return !in.used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0)
+	}
+	declared, applied := false, false
+	for _, m := range in.maps[s.Left.Name.Text] {
+		if m.Span == s.Span && m.Fixed {
+			declared, applied = true, applied || in.applied[m]
+		}
+	}
+	return declared && !applied
+}
+
+// unused warns of what nothing reads: equations, parameters, fixed maps, and inverses of a network that no statement declares. It refuses auxiliary units that
+// no expression of the rule mentions.
 func (in *instance) unused() {
+	for _, p := range in.rule.Params {
+		if p.Value.Number != nil && !in.mentions(p.Name.Text) {
+			in.list.Warn(diag.UnusedDeclaration, p.Span, "nothing in rule "+in.rule.Name.Text+" uses "+quote(p.Name.Text)).Hint("leave it out, or use it")
+		}
+	}
 	for _, s := range in.rule.Statements {
-		if s.Kind == lang.Define && !in.used[s] && (s.Left.Kind != lang.IndexExpr || len(in.covered(s)) > 0) && in.last() > 1 {
+		switch {
+		case s.Kind == lang.Define && in.idle(s):
 			in.list.Warn(diag.UnusedEquation, s.Left.Span, "nothing uses "+s.Left.String()).Hint("leave it out, or use it")
+		case (s.Kind == lang.Feedback || s.Kind == lang.Inverse) && in.idle(s):
+			in.list.Warn(diag.UnusedDeclaration, s.Left.Span, "nothing uses "+s.Left.String()).Hint("leave it out, or use it")
 		}
 	}
 	for _, l := range in.p.Layers {

@@ -12,15 +12,16 @@ import (
 // An instance is a rule being instantiated for a network.
 type instance struct {
 	*checker
-	rule   *lang.Rule
-	learn  *lang.Learn
-	values map[string]map[int]*definition // equations by name and layer
-	maps   map[string]map[int]*Map        // inverses and feedback by name and layer
-	mapAt  map[string]diag.Span           // where a family of maps is declared
-	params map[string]bool
-	drawn  map[textPlace]int        // the draws of noise
-	used   map[*lang.Statement]bool // the equations that something reads
-	failed bool
+	rule    *lang.Rule
+	learn   *lang.Learn
+	values  map[string]map[int]*definition // equations by name and layer
+	maps    map[string]map[int]*Map        // inverses and feedback by name and layer
+	mapAt   map[string]diag.Span           // where a family of maps is declared
+	params  map[string]diag.Span           // the rule's parameters, and where their values stand; no file for one of --set
+	drawn   map[textPlace]int              // the draws of noise
+	used    map[*lang.Statement]bool       // the equations that something reads
+	applied map[*Map]bool                  // the maps that an expression mentions
+	failed  bool
 
 	measured []definition // the measures so far
 
@@ -99,6 +100,29 @@ func (in *instance) each(s *lang.Statement, do func(env scope)) {
 	for l := max(0, from); l <= min(to, in.last()); l++ {
 		with(scope{name: s.For.Var.Text, layer: l, bound: true, stmt: s})
 	}
+}
+
+func (in *instance) isParam(name string) bool { _, ok := in.params[name]; return ok }
+
+// ranges reports those that hold no layer of any network. One that ends at the top may end before it begins in a small one.
+func (in *instance) ranges() {
+	statements := slices.Clone(in.rule.Statements)
+	for _, m := range in.measureList {
+		statements = append(statements, &m.Equation)
+	}
+	for _, s := range statements {
+		if s.For == nil || s.For.Word != "in" {
+			continue
+		}
+		in.env = scope{stmt: s}
+		from, ok1 := in.index(s.For.From, in.env)
+		to, ok2 := in.index(s.For.To, in.env)
+		if ok1 && ok2 && from > to && (in.env.fromTop(s.For.From) || !in.env.fromTop(s.For.To)) {
+			in.fail(diag.EmptyRange, s.For.From.Span.Union(s.For.To.Span), "this range ends before it begins").
+				Hint(fmt.Sprintf("for %s in %s..%s", s.For.Var.Text, s.For.To.Span.Text(), s.For.From.Span.Text()))
+		}
+	}
+	in.env = scope{}
 }
 
 // covered names the layers that a statement is about: l1, l2, y.
@@ -236,7 +260,7 @@ func (in *instance) define(s *lang.Statement, env scope) {
 		return
 	}
 	name, layer := s.Left.Name.Text, -1
-	if at, declared := in.mapAt[name]; declared || slices.Contains(builtin, name) || in.params[name] {
+	if at, declared := in.mapAt[name]; declared || slices.Contains(builtin, name) || in.isParam(name) {
 		d := in.fail(diag.RedefinedName, s.Left.Name.Span, quote(name)+" has a meaning already, and cannot be defined").Hint("choose another name")
 		if declared {
 			d.Also(at, "declared here")

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -214,7 +215,7 @@ func (c *checker) function(opt *lang.Option, output bool) Function {
 		return Function{Name: "identity"}
 	}
 	if len(opt.Args) > len(info.Params) {
-		c.list.Error(diag.ArgumentCount, opt.Span, fmt.Sprintf("%s takes %s", quote(f.Name), counted(len(info.Params), "argument"))).Found(fmt.Sprint(len(opt.Args)))
+		c.list.Error(diag.ArgumentCount, opt.Span, fmt.Sprintf("%s takes %s", quote(f.Name), counted(len(info.Params), "argument"))).Found(fmt.Sprint(len(opt.Args))).Hint(decimal(spans(opt.Args)...))
 		return f
 	}
 	for i, a := range opt.Args {
@@ -259,7 +260,7 @@ func (c *checker) init(opt *lang.Option) Init {
 	args := opt.Of.Args
 	switch {
 	case len(args) != takes && takes == 1:
-		c.list.Error(diag.BadInit, opt.Span, "`init normal` needs a standard deviation").Hint("init normal(0.05)")
+		c.list.Error(diag.BadInit, opt.Span, "`init normal` needs a standard deviation").Hint(cmp.Or(decimal(spans(args)...), "init normal(0.05)"))
 	case len(args) != takes:
 		c.list.Error(diag.BadInit, opt.Span, quote("init "+in.Scheme)+" takes no argument").Hint("init " + in.Scheme)
 	case takes == 1 && (args[0].Value.Number == nil || args[0].Value.Number.Value <= 0):

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,8 +51,9 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	}
 	c.p.Rule = d.Rule.Text
 	in := &instance{checker: c, rule: rule, learn: d, values: map[string]map[int]*definition{}, maps: map[string]map[int]*Map{}, mapAt: map[string]diag.Span{},
-		params: map[string]bool{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}}
+		params: map[string]diag.Span{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}, applied: map[*Map]bool{}}
 	c.parameters(in, d, rule)
+	in.ranges()
 	in.declare()
 	in.goals()
 	in.measures()
@@ -81,41 +83,47 @@ func (c *checker) group(name string) *Optimizer {
 	return &c.p.Forward
 }
 
+// learnWords are what stands behind `learn.` in a path of --set beside the rule's parameters.
+var learnWords = []string{"schedule", "forward", "inverse"}
+
 // schedules are the words for when inverses and layers learn.
 var schedules = []string{Parallel: "parallel", Alternating: "alternating"}
 
 func (s Schedule) String() string { return schedules[s] }
 
-// learnPaths are what --set and a learn block name besides the rule's parameters.
-var learnPaths = []string{"schedule", "forward", "inverse"}
-
 // parameters settles the rule's parameters: defaults, then `learn`, then --set. schedule is one of every rule.
 func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 	values := map[string]float64{}
 	var names []string
-	for _, p := range rule.Params {
+	seen := map[string]diag.Span{}
+	for i, p := range rule.Params {
+		name := p.Name
+		if name.Text == "" {
+			name = lang.Name{Text: p.Value.Word, Span: p.Span}
+		}
 		if p.Value.Number == nil || p.Name.Text == "" {
-			c.list.Error(diag.BadParameter, p.Span, "a rule's parameter has a number as its default").Found(quote(p.Span.Text())).Hint("rule " + rule.Name.Text + "(noise = 0.1)")
+			c.list.Error(diag.BadParameter, p.Span, "a rule's parameter has a number as its default").Found(quote(p.Span.Text())).
+				Hint(cmp.Or(withDecimal("rule "+rule.Name.Text, rule.Params, i), "rule "+rule.Name.Text+"(noise = 0.1)"))
 		}
-		name := p.Name.Text
-		if name == "" {
-			name = p.Value.Word
-		}
-		if slices.Contains(builtin, name) || slices.Contains(learnPaths, name) {
-			c.list.Error(diag.RedefinedName, p.Span, quote(name)+" has a meaning already, and cannot be a parameter").Hint("choose another name")
+		switch {
+		case name.Text == "" || !c.once(seen, name):
+			continue
+		case slices.Contains(builtin, name.Text) || slices.Contains(learnWords, name.Text):
+			c.list.Error(diag.RedefinedName, name.Span, quote(name.Text)+" has a meaning already, and cannot be a parameter").Hint("choose another name")
 			in.failed = true
 		}
-		names = append(names, name)
-		in.params[name] = true
+		names = append(names, name.Text)
+		in.params[name.Text] = p.Value.Span
 		if p.Value.Number != nil {
-			values[name] = p.Value.Number.Value
+			values[name.Text] = p.Value.Number.Value
 		}
 	}
-	seen := map[string]diag.Span{}
-	for _, a := range d.Args {
+	seen = map[string]diag.Span{}
+	for i, a := range d.Args {
 		switch {
 		case a.Name.Text == "":
-			c.list.Error(diag.UnnamedArgument, a.Span, "a rule's parameters are given by name").Hint(strings.Join(append(slices.Clone(names), "schedule"), ", "))
+			c.list.Error(diag.UnnamedArgument, a.Span, "a rule's parameters are given by name").
+				Hint(cmp.Or(withDecimal("learn "+d.Rule.Text, d.Args, i), strings.Join(append(slices.Clone(names), "schedule"), ", ")))
 		case !c.once(seen, a.Name):
 		case a.Name.Text == "schedule":
 			i := slices.Index(schedules, a.Value.Word)
@@ -124,13 +132,13 @@ func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 				continue
 			}
 			c.p.Schedule = Schedule(i)
-		case !in.params[a.Name.Text]:
+		case !in.isParam(a.Name.Text):
 			c.unknown(diag.UnknownParameter, a.Name, "rule "+rule.Name.Text+" has no parameter "+quote(a.Name.Text), append(slices.Clone(names), "schedule"), "parameters").
 				Also(rule.Name.Span, "the rule")
 		case a.Value.Number == nil:
 			c.list.Error(diag.NotANumber, a.Value.Span, quote(a.Name.Text)+" is a number").Found(quote(a.Value.Span.Text()))
 		default:
-			values[a.Name.Text] = a.Value.Number.Value
+			values[a.Name.Text], in.params[a.Name.Text] = a.Value.Number.Value, a.Value.Span
 		}
 	}
 	if v, ok := c.set.take("learn.schedule"); ok {
@@ -147,7 +155,7 @@ func (c *checker) parameters(in *instance, d *lang.Learn, rule *lang.Rule) {
 				c.badSet("learn."+n, v, "a number")
 				continue
 			}
-			values[n] = f
+			values[n], in.params[n] = f, diag.Span{}
 		}
 		c.p.Params = append(c.p.Params, Setting{n, values[n]})
 	}

@@ -81,7 +81,7 @@ func meant(s *lang.Statement, name string) string {
 
 // addMap enters a map under its name; false where that is taken.
 func (in *instance) addMap(name lang.Name, l int, m *Map) bool {
-	if slices.Contains(builtin, name.Text) || in.params[name.Text] {
+	if slices.Contains(builtin, name.Text) || in.isParam(name.Text) {
 		in.fail(diag.RedefinedName, name.Span, quote(name.Text)+" has a meaning already, and cannot be declared").Hint("choose another name")
 		return false
 	}

@@ -63,8 +63,8 @@ func (in *instance) plausibility() *Plausibility {
 	for _, l := range in.p.Layers {
 		r.Rows = append(r.Rows, LayerPlausibility{Layer: l.Name})
 	}
-	t := &tracer{p: in.p, report: r, seen: map[visit]bool{}, looked: map[look]bool{}, added: map[addition]bool{}, mixes: map[*Expr]mix{}, sums: map[*Expr]mix{},
-		leaves: map[*Expr][]*Expr{}, numbers: map[*Expr]float64{}, labels: map[*Expr]bool{}, actives: map[*Expr]bool{}, gradients: map[*Expr]bool{}}
+	t := &tracer{in: in, p: in.p, report: r, seen: map[visit]bool{}, looked: map[look]bool{}, added: map[addition]bool{}, mixes: map[*Expr]mix{}, sums: map[*Expr]mix{},
+		leaves: map[*Expr][]*Expr{}, labels: map[*Expr]bool{}, actives: map[*Expr]bool{}, gradients: map[*Expr]bool{}}
 	for _, g := range in.p.Goals {
 		t.goal(g)
 	}
@@ -92,6 +92,7 @@ type look struct {
 
 // A tracer walks the dataflow back from the updates. What it knows of an expression it finds out once: equations may name each other many times.
 type tracer struct {
+	in                         *instance
 	p                          *Program
 	report                     *Plausibility
 	seen                       map[visit]bool
@@ -99,7 +100,6 @@ type tracer struct {
 	added                      map[addition]bool
 	mixes, sums                map[*Expr]mix
 	leaves                     map[*Expr][]*Expr
-	numbers                    map[*Expr]float64
 	labels, actives, gradients map[*Expr]bool
 }
 
@@ -477,42 +477,14 @@ func (t *tracer) factor(e *Expr) float64 {
 	if e.Space.Kind != Scalar {
 		return 1
 	}
-	if v := t.number(e); v != 0 {
-		return v
-	}
-	return tiny // a parameter that is 0 for now
-}
-
-// number evaluates a scalar with the parameters in force; 1 where it is no plain arithmetic.
-func (t *tracer) number(e *Expr) float64 {
-	return once(t.numbers, e, func() float64 {
-		arg := func(i int) float64 { return t.number(e.Args[i]) }
-		switch e.Op {
-		case Const:
-			return e.Number
-		case Param:
-			for _, s := range t.p.Params {
-				if s.Name == e.Name {
-					return s.Value
-				}
-			}
-		case Ref:
-			return t.number(e.Value.Expr)
-		case Add:
-			return arg(0) + arg(1)
-		case Sub:
-			return arg(0) - arg(1)
-		case Mul:
-			return arg(0) * arg(1)
-		case Div:
-			return arg(0) / arg(1)
-		case Neg:
-			return -arg(0)
-		case Power:
-			return math.Pow(arg(0), e.Number)
-		}
+	v, ok := t.in.constant(e)
+	switch {
+	case !ok:
 		return 1
-	})
+	case v == 0:
+		return tiny // a parameter that is 0 for now
+	}
+	return v
 }
 
 // isLinear tells whether a map takes a difference to the difference of what it makes of both: whether no nonlinearity stands behind it.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -176,7 +177,8 @@ var dataSteps = []struct {
 		return s.Word == "" && len(s.Args) == 1 && s.Args[0] >= 1 && s.Args[0] == float64(int(s.Args[0]))
 	}},
 	{"normalize", "normalize(0.5, 0.25), or a mean and a standard deviation for each channel", func(s DataStep) bool {
-		return s.Word == "" && len(s.Args) >= 2 && len(s.Args)%2 == 0
+		n := len(s.Args)
+		return s.Word == "" && n >= 2 && n%2 == 0 && slices.Min(s.Args[n/2:]) > 0
 	}},
 }
 
@@ -281,10 +283,10 @@ func (c *checker) optimizer(o *lang.Optimizer) Optimizer {
 	}
 	out.Hyper = slices.Clone(c.opts.Optimizers[i].Hyper)
 	seen := map[string]diag.Span{}
-	for _, a := range o.Args {
+	for i, a := range o.Args {
 		switch {
 		case a.Name.Text == "":
-			c.list.Error(diag.UnnamedArgument, a.Span, "an optimizer's arguments have names").Hint(out.Name + "(lr = " + a.Value.Span.Text() + ")")
+			c.list.Error(diag.UnnamedArgument, a.Span, "an optimizer's arguments have names").Hint(cmp.Or(withDecimal(out.Name, o.Args, i), out.Name+"(lr = "+a.Value.Span.Text()+")"))
 		case !c.once(seen, a.Name):
 		case a.Name.Text != "decay":
 			c.hyper(&out, a)
@@ -295,6 +297,34 @@ func (c *checker) optimizer(o *lang.Optimizer) Optimizer {
 		}
 	}
 	return out
+}
+
+// withDecimal is an argument of what is called name, as it was meant where a decimal comma has made another of its fraction, the i-th; else "".
+func withDecimal(name string, args []*lang.Arg, i int) string {
+	if i > 0 {
+		if n := lang.Decimal(args[i-1].Value.Span, args[i].Span); n != "" {
+			return name + "(" + args[i-1].Name.Text + " = " + n + ")"
+		}
+	}
+	return ""
+}
+
+// decimal is a hint at the number that was meant where a decimal comma has made two arguments of it; "" where none has.
+func decimal(args ...diag.Span) string {
+	for i := 0; i+1 < len(args); i++ {
+		if n := lang.Decimal(args[i], args[i+1]); n != "" {
+			return "did you mean " + quote(n) + "?"
+		}
+	}
+	return ""
+}
+
+// spans are where arguments stand.
+func spans(args []*lang.Arg) (list []diag.Span) {
+	for _, a := range args {
+		list = append(list, a.Value.Span)
+	}
+	return list
 }
 
 func (c *checker) hyper(out *Optimizer, a *lang.Arg) {
@@ -309,23 +339,23 @@ func (c *checker) hyper(out *Optimizer, a *lang.Arg) {
 			return
 		}
 		out.Hyper[i].Value = a.Value.Number.Value
-		if why := badHyper(h.Name, a.Value.Number.Value); why != "" {
-			c.list.Error(diag.BadHyperparameter, a.Value.Span, quote(h.Name)+" "+why).Found(a.Value.Number.Text)
+		if takes := outside(h.Name, a.Value.Number.Value); takes != "" {
+			c.list.Error(diag.BadHyperparameter, a.Value.Span, quote(h.Name)+" is "+takes).Found(a.Value.Number.Text)
 		}
 		return
 	}
 	c.unknown(diag.UnknownHyperparameter, a.Name, out.Name+" has no hyperparameter "+quote(a.Name.Text), append(names, "decay"), "hyperparameters")
 }
 
-// badHyper says what is wrong with a hyperparameter's value.
-func badHyper(name string, v float64) string {
+// outside is the number that a hyperparameter takes, where a value is not one.
+func outside(name string, v float64) string {
 	switch {
 	case (name == "lr" || name == "weight_decay") && v < 0:
-		return "is not negative"
+		return "a number of at least 0"
 	case (strings.HasPrefix(name, "beta") || name == "rho" || name == "momentum") && (v < 0 || v >= 1):
-		return "lies from 0 to below 1"
+		return "a number from 0 to below 1"
 	case name == "eps" && v <= 0:
-		return "is larger than 0"
+		return "a number above 0"
 	}
 	return ""
 }
@@ -344,8 +374,8 @@ func (c *checker) setOptimizer(group string, o *Optimizer) {
 		path := "learn." + group + "." + h.Name
 		if v, ok := c.set.take(path); ok {
 			f, ok := number(v)
-			if why := badHyper(h.Name, f); !ok || why != "" {
-				c.badSet(path, v, strings.TrimSpace("a number "+strings.Replace(why, "lies", "that lies", 1)))
+			if takes := outside(h.Name, f); !ok || takes != "" {
+				c.badSet(path, v, cmp.Or(takes, "a number"))
 				continue
 			}
 			o.Hyper[i].Value = f

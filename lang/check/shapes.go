@@ -22,8 +22,8 @@ func (c *checker) units(d *lang.Layer, what string) (int, bool) {
 		return 0, false // the parser has reported it
 	}
 	n := int(d.Kind.Out.Value)
-	if float64(n) != d.Kind.Out.Value || n < 1 || n > 1<<24 {
-		c.wrong(diag.BadUnits, d.Kind.Out.Span, "a number of "+what+" is whole, and at least 1").Found(d.Kind.Out.Text)
+	if float64(n) != d.Kind.Out.Value || n < 1 || n > lang.MaxDimension {
+		c.wrong(diag.BadUnits, d.Kind.Out.Span, fmt.Sprintf("a number of %s is whole, from 1 to %d", what, lang.MaxDimension)).Found(d.Kind.Out.Text)
 		return 0, false
 	}
 	return n, true

@@ -116,7 +116,7 @@ const (
 	TargetSoftmax Code = "target-softmax"
 	// NotAFile is a file of a data set that is not named in quotes.
 	NotAFile Code = "not-a-file"
-	// DuplicateSetting is a setting that is given twice.
+	// DuplicateSetting is a setting or a parameter that is given twice.
 	DuplicateSetting Code = "duplicate-setting"
 	// BadSetting is a setting whose value does not fit.
 	BadSetting Code = "bad-setting"
@@ -171,7 +171,7 @@ const (
 	MissingIndex Code = "missing-index"
 	// BadEquation is an equation that defines neither NAME[l] nor NAME.
 	BadEquation Code = "bad-equation"
-	// RedefinedName is an equation or declaration of a name that has a meaning already.
+	// RedefinedName is an equation, declaration or parameter of a name that has a meaning already.
 	RedefinedName Code = "redefined-name"
 	// DuplicateCase is a second equation, declaration or measure of one name for one layer, or a measure that has layers here and none there.
 	DuplicateCase Code = "duplicate-case"
@@ -179,6 +179,14 @@ const (
 	MissingCase Code = "missing-case"
 	// CyclicEquations are equations that depend on each other in a circle.
 	CyclicEquations Code = "cyclic-equations"
+	// EmptyRange is a range of layers that ends before it begins, whatever the network.
+	EmptyRange Code = "empty-range"
+	// NotFinite is arithmetic whose numbers alone leave nothing finite: a division by zero, the root of what is negative.
+	NotFinite Code = "not-finite"
+	// NegativeNoise is noise with a standard deviation below zero.
+	NegativeNoise Code = "negative-noise"
+	// UnusedDeclaration is a parameter, feedback or a fixed inverse that nothing reads.
+	UnusedDeclaration Code = "unused-declaration"
 	// UnusedEquation is an equation that nothing reads.
 	UnusedEquation Code = "unused-equation"
 	// BadDeclaration is an inverse or feedback that is not declared of one layer.
