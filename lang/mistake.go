@@ -62,7 +62,7 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 	if f == layerForm && i < len(tokens) && tokens[i].Type == symbol["Ident"] && expectation(err, tokens[:i], f) == f.follows {
 		d.Hint(p.src.Text[whole.Start:after(p.src, tokens[:i]).End] + ", " + p.src.Text[where.Start:whole.End])
 	}
-	if f == settingForm && i < len(tokens) && tokens[i].Value == "=" {
+	if i == 1 && i < len(tokens) && tokens[i].Value == "=" && slices.Contains([]form{settingForm, optimizerForm, inputForm, requireForm}, f) {
 		d.Hint(p.without(tokens, i))
 	}
 	for k := max(1, i-1); k < min(i+1, len(tokens)-1); k++ {
@@ -157,6 +157,9 @@ func expectation(err error, before piece, f form) string {
 		return u.expected
 	}
 	m := firstSymbol.FindStringSubmatch(err.Error())
+	if m == nil && len(before) > 0 && before[len(before)-1].Value == ")" {
+		return strings.TrimPrefix(f.follows, "`(` or ")
+	}
 	if m == nil {
 		return f.follows
 	}

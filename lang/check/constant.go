@@ -8,11 +8,24 @@ import (
 	"bnetc/lang/diag"
 )
 
-// constant is the value of an expression of numbers and parameters, those in force; not ok for any other.
+// A folded is what is known of an expression's value.
+type folded struct {
+	value float64
+	known bool
+}
+
+// constant is the value of an expression of numbers and parameters, those in force; not ok for any other. Each is folded once, however often
+// named values lead to it.
 func (in *instance) constant(e *Expr) (float64, bool) {
-	if e.Space.Kind != Scalar {
-		return 0, false
+	f, ok := in.constants[e]
+	if !ok && e.Space.Kind == Scalar {
+		f.value, f.known = in.fold(e)
+		in.constants[e] = f
 	}
+	return f.value, f.known
+}
+
+func (in *instance) fold(e *Expr) (float64, bool) {
 	x := make([]float64, len(e.Args))
 	for i, a := range e.Args {
 		var ok bool

@@ -23,7 +23,8 @@ type instance struct {
 	applied map[*Map]bool                  // the maps that an expression mentions
 	failed  bool
 
-	measured []definition // the measures so far
+	measured  []definition     // the measures so far
+	constants map[*Expr]folded // what is known of values
 
 	env   scope                   // of the statement being instantiated
 	wrong map[*lang.Statement]int // the first layer for which a statement is wrong: what is wrong for the next ones has been said

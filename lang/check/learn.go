@@ -51,7 +51,7 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	}
 	c.p.Rule = d.Rule.Text
 	in := &instance{checker: c, rule: rule, learn: d, values: map[string]map[int]*definition{}, maps: map[string]map[int]*Map{}, mapAt: map[string]diag.Span{},
-		params: map[string]diag.Span{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}, applied: map[*Map]bool{}}
+		params: map[string]diag.Span{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}, applied: map[*Map]bool{}, constants: map[*Expr]folded{}}
 	c.parameters(in, d, rule)
 	in.ranges()
 	in.declare()
