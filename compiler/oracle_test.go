@@ -323,6 +323,17 @@ func (o *oracle) learn(l int, delta, x []float64) {
 	}
 }
 
+// direct is what a layer's feedback from somewhere else, B of [units of l, units there], makes of v.
+func (o *oracle) direct(l int, v []float64) []float64 {
+	B := o.param(l, "B")
+	return draw(o.layers[l].units, func(i int) (sum float64) {
+		for k, d := range v {
+			sum += B[i*len(v)+k] * d
+		}
+		return sum
+	})
+}
+
 // A phase is what one list of a plan updates.
 type phase struct{ forward, inverse bool }
 
@@ -353,7 +364,7 @@ func (o *oracle) sample(rule string, p phase, alpha float64, x, y []float64) {
 	}
 	down := delta
 	switch rule {
-	case "bp", "fa", "dfa":
+	case "bp", "fa", "dfa", "from_input":
 		for l := L - 1; l >= 1; l-- {
 			switch rule {
 			case "bp":
@@ -361,13 +372,9 @@ func (o *oracle) sample(rule string, p phase, alpha float64, x, y []float64) {
 			case "fa":
 				down = o.layers[l+1].like.back(o.param(l+1, "B"), down, below(l+1))
 			case "dfa":
-				B := o.param(l, "B") // [units of l, units of L]
-				down = draw(o.layers[l].units, func(i int) (sum float64) {
-					for k, d := range delta {
-						sum += B[i*len(delta)+k] * d
-					}
-					return sum
-				})
+				down = o.direct(l, delta)
+			case "from_input":
+				down = minus(o.h[l], o.direct(l, x))
 			}
 			down = times(down, slope(l))
 			o.learn(l, scale(down, 1/n), o.h[l-1])
