@@ -263,7 +263,7 @@ func (t *tracer) follow(e *Expr, at, near int) {
 	}
 }
 
-// bring adds evidence for the maps that bring the sides of a difference; those that are given an error each bring that by themselves.
+// bring adds evidence for the maps that bring those sides of a difference that depend on the label.
 func (t *tracer) bring(e *Expr, l int) {
 	t.visits++
 	if t.brought[visit{e, l, l}] {
@@ -272,7 +272,7 @@ func (t *tracer) bring(e *Expr, l int) {
 	t.brought[visit{e, l, l}] = true
 	switch {
 	case t.isLeaf(e):
-		if t.fromLabel(e) && !t.isError(e.Args[0]) {
+		if t.fromLabel(e) {
 			t.carries(e, l)
 		}
 		return

@@ -376,6 +376,7 @@ func TestPlausibilityOfLinearMaps(t *testing.T) {
 		filled   = "\n  target[last] = label\n  target[l] = g[l+1](target[l+1]) - g[l+1](h[l+1]) + g[l+1](0.001 * h[l+1])   for hidden l" + goals
 		brought  = "\n  feedback R[l] from last to l   for hidden l\n  target[last] = label\n  target[l] = g[l+1](target[l+1]) - g[l+1](h[l+1]) + R[l](h[last])   for hidden l" + goals
 		product  = "\n  target[last] = label\n  target[l] = g[l+1](target[l+1]) - g[l+1](h[l+1]) + g[l+1](h[l+1] * h[l+1])   for hidden l" + goals
+		weighty  = "\n  target[last] = label\n  target[l] = g[l+1](target[l+1]) - g[l+1](h[l+1]) + transpose(f[l+1])(h[l+1])   for hidden l" + goals
 		own      = "\n  target[last] = label\n  target[l] = f[l](h[l-1]) - g[l+1](h[l+1]) + g[l+1](target[l+1])   for hidden l" + goals
 		half     = "\n  inverse g[2] of f[2]\n  fixed inverse g[3] of f[3]\n  minimize |h[1] - g[2](f[2](h[1]))|^2   over g[2]"
 		sent     = "\n  feedback R[2] from last to 2\n  feedback S[1] from 2 to 1\n  target[1] = S[1](target[2])" + goals
@@ -408,6 +409,7 @@ func TestPlausibilityOfLinearMaps(t *testing.T) {
 		{"a difference of targets", inverses + two, "tanh", "tanh", "errors l1"},
 		{"a local difference sent on", inverses + relayed, "tanh", "tanh", "errors l1"},
 		{"differences beside a function of a product", inverses + product, "tanh", "tanh", "errors l1"},
+		{"differences beside what comes by transposed weights", inverses + weighty, "tanh", "tanh", "transport l1 l2; errors l1"},
 		{"own activities by the map", inverses + own, "tanh", "identity", "errors l2"},
 		{"difference targets, half of them fixed", half + targets, "tanh", "tanh", "errors l1 l2"},
 		{"a mix of what one map brings, sent on", sent + "\n  target[2] = 0.9 * R[2](h[3]) + 0.1 * R[2](label)", "tanh", "tanh", ""},

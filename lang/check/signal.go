@@ -279,7 +279,7 @@ func (t *tracer) made(e *Expr) mix {
 	return mix{} // numbers, noise
 }
 
-// sent is the mix of what a map makes of a value. Learned inverses and forward maps take points to points; the unit of what other weights make is theirs.
+// sent is the mix of what a map makes of a value. Maps that are learned take points to points; the unit of what other weights make is theirs.
 func (t *tracer) sent(e *Expr) mix {
 	m := t.mix(e.Args[0])
 	if t.isLinear(e) {
@@ -327,7 +327,7 @@ func (t *tracer) isLinear(e *Expr) bool {
 // keepsPoints tells whether a linear map takes points to points of the same size.
 func (t *tracer) keepsPoints(e *Expr) bool {
 	m := e.Map
-	return m == nil || m.Exact && m.Layer.F == nil || e.Op == Apply && (m.Kind == ForwardMap || t.learned(m))
+	return m == nil || m.Exact && m.Layer.F == nil || e.Op == Apply && t.learned(m)
 }
 
 func (t *tracer) learned(m *Map) bool {
@@ -364,7 +364,7 @@ func (t *tracer) arrivalOf(e *Expr) mix {
 		return of(0).times(-1)
 	case NormSquared:
 		if x := e.Args[0]; x.Op == Sub && (t.signals.own[x.Args[0]] || t.signals.own[x.Args[1]]) { // a layer goes to its target from either side
-			return t.arrival(x.Args[0]).meets(t.arrival(x.Args[1]))
+			return t.arrival(x.Args[0]).plus(t.arrival(x.Args[1])) // of which one is none
 		}
 	case Mul, Div, Outer:
 		if value, by := t.factors(e); by != nil && by.Space.Kind == Scalar {
