@@ -207,8 +207,7 @@ func runsOf(constants []int, most int) map[int]run {
 // fan gives a quad that all lanes want: each fetches another one, and hands its to the others. It gives the lane that has this one, and what that fetched; not ok
 // where the lanes do not all want the same, or are not all there, or nothing else is wanted alike.
 func (w *lowering) fan(buffer int, first affine) (fetched affine, lane int, ok bool) {
-	if !w.limits.Fans || w.local != w.limits.Subgroup || w.vector == nil || w.vector.Extent != w.local || w.forked > 0 ||
-		slices.ContainsFunc(first.terms, func(t term) bool { return w.varies[t.id] }) {
+	if !w.limits.Fans || w.local != w.limits.Subgroup || w.vector == nil || w.vector.Extent != w.local || w.forked > 0 || w.perLane(first) {
 		return affine{}, 0, false
 	}
 	r := w.fans.run(buffer, first, w.local)

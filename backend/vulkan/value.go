@@ -83,6 +83,11 @@ func (a affine) over(n int) affine {
 
 func (a affine) key() string { return fmt.Sprint(a.constant, a.terms) }
 
+// perLane tells whether a position may be another one in another lane.
+func (w *lowering) perLane(a affine) bool {
+	return slices.ContainsFunc(a.terms, func(t term) bool { return w.varies[t.id] })
+}
+
 // affine gives an index for one instance.
 func (w *lowering) affine(x kernel.Index, in instance) affine {
 	a := affine{constant: x.Const}
@@ -198,7 +203,7 @@ func (w *lowering) storeStatement(s *kernel.Store, in instance) {
 		}
 		w.store(s.Buffer, at, value)
 	}
-	lane := w.lane != 0 && slices.ContainsFunc(at.terms, func(t term) bool { return t.id == w.lane })
+	lane := w.perLane(at)
 	switch {
 	case w.vector != nil && !lane && s.How == kernel.Set:
 		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(w.vector.Extent-1)), nil, one)

@@ -208,11 +208,11 @@ func (c *checker) function(opt *lang.Option, output bool) Function {
 		}
 		c.list.Error(diag.UnknownName, opt.Word.Span, "no nonlinearity or layer option is named "+quote(f.Name)).
 			Nearest(f.Name, slices.Concat(names, options), "nonlinearities: "+strings.Join(names, ", ")+"; options: "+strings.Join(options, ", "))
-		return Function{Name: "identity"}
+		return Function{Name: identity}
 	}
 	if info.Output && !output {
 		c.list.Error(diag.SoftmaxNotLast, opt.Span, quote(f.Name)+" looks at all units of a layer, and only an output may").Hint("tanh")
-		return Function{Name: "identity"}
+		return Function{Name: identity}
 	}
 	if len(opt.Args) > len(info.Params) {
 		c.list.Error(diag.ArgumentCount, opt.Span, fmt.Sprintf("%s takes %s", quote(f.Name), counted(len(info.Params), "argument"))).Found(fmt.Sprint(len(opt.Args))).Hint(decimal(spans(opt.Args)...))

@@ -137,7 +137,7 @@ func (s Shape) Text() string {
 
 // layer gives a declaration its meaning; its shape stays unknown where that of the layer below is, or something is wrong.
 func (c *checker) layer(d *lang.Layer, in Shape, last bool) *Layer {
-	layer := &Layer{Name: d.Name.Text, Span: d.Kind.Span, Function: Function{Name: "identity"}}
+	layer := &Layer{Name: d.Name.Text, Span: d.Kind.Span, Function: Function{Name: identity}}
 	w := findLayerWord(d.Kind.Word.Text)
 	if w == nil {
 		c.broken = true
