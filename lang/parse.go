@@ -14,19 +14,23 @@ import (
 )
 
 // Parse reads a file. What cannot be parsed becomes a diagnostic, one for each item that is wrong, and is left out of the tree; what it is
-// left out of is marked broken.
+// left out of is marked broken. A block without a head, or one that does not end before the next, may hide others.
 func Parse(src *diag.File, l *diag.List) *File {
 	p := &parser{src: src, list: l, file: &File{Source: src}}
 	before := l.Len()
 	if i := notText(src.Text); i >= 0 {
 		l.Error(diag.NotText, diag.Span{File: src, Start: i, End: i}, "this is no text in UTF-8").Hint("save the file as UTF-8")
-		p.file.Broken = true
+		p.file.Broken, p.file.Lost = true, true
 		return p.file
 	}
 	p.code, p.file.Comments, p.bad = lexed(src, l)
-	for _, b := range p.cutBlocks() {
+	blocks := p.cutBlocks()
+	p.file.Lost = l.Len() > before
+	for _, b := range blocks {
 		if block := p.block(b); block != nil {
 			p.file.Blocks = append(p.file.Blocks, block)
+		} else {
+			p.file.Lost = true
 		}
 	}
 	p.file.Broken = l.Len() > before

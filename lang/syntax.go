@@ -10,6 +10,7 @@ type File struct {
 	Blocks   []Block
 	Comments []Comment
 	Broken   bool // something is missing: it could not be parsed
+	Lost     bool // a block may be what is missing
 }
 
 // A Block is what a file holds: Use, Network, Learn, Train, Rule or Measure.

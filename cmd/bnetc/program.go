@@ -192,19 +192,36 @@ func readable(path string) error {
 	return f.Close()
 }
 
-// meant asks whether a path that is not there was to be one beside it whose name, but for a program's ending, is like its own.
+// meant asks whether a path that is not there was to be another one.
 func meant(path string) string {
+	near := nearest(path)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", near)
+}
+
+// nearest is what is there that a path may have meant: with names, in each of its folders, that are like its own but for a program's ending; "" for nothing.
+func nearest(path string) string {
 	dir, word := filepath.Split(path)
-	entries, _ := os.ReadDir(filepath.Clean(dir)) // of a folder that is not there either nothing is said
+	if dir != "" && !isDir(dir) {
+		if dir = nearest(filepath.Clean(dir)); dir == "" {
+			return ""
+		}
+		dir += string(filepath.Separator)
+		if _, err := os.Stat(dir + word); err == nil {
+			return dir + word
+		}
+	}
+	entries, _ := os.ReadDir(filepath.Clean(dir)) // a folder that cannot be read has nothing to offer
 	var names []string
 	whole := map[string]string{}
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), ".bnet")
 		names, whole[name] = append(names, name), e.Name()
 	}
-	near := diag.Nearest(strings.TrimSuffix(word, ".bnet"), names)
-	if near == "" {
-		return ""
+	if near := diag.Nearest(strings.TrimSuffix(word, ".bnet"), names); near != "" {
+		return dir + whole[near]
 	}
-	return fmt.Sprintf("; did you mean %s?", dir+whole[near])
+	return ""
 }

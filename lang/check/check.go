@@ -20,7 +20,7 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 	incomplete := false
 	for _, f := range files {
 		c.measureList = append(c.measureList, lang.Blocks[*lang.Measure](f)...)
-		incomplete = incomplete || f.Broken
+		incomplete = incomplete || f.Lost
 	}
 	where := diag.Span{File: files[0].Source}
 	network, train, learn := only[*lang.Network](c, files, "network"), only[*lang.Train](c, files, "train"), only[*lang.Learn](c, files, "learn")
@@ -43,7 +43,7 @@ func Check(files []*lang.File, opts Options, l *diag.List) *Program {
 		c.taskLoss(network)
 	}
 	c.duplicateRules(files)
-	if learn != nil && network != nil && len(c.p.Layers) > 0 {
+	if learn != nil && network != nil {
 		c.learn(learn, files)
 	}
 	if network != nil && learn != nil && !slices.ContainsFunc(l.Items(), inText) {

@@ -34,7 +34,7 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	var names []string
 	incomplete := false
 	for _, f := range files {
-		incomplete = incomplete || f.Broken
+		incomplete = incomplete || f.Lost
 		for _, r := range lang.Blocks[*lang.Rule](f) {
 			names = append(names, r.Name.Text)
 			if rule == nil && r.Name.Text == d.Rule.Text {
@@ -53,6 +53,9 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	in := &instance{checker: c, rule: rule, learn: d, values: map[string]map[int]*definition{}, maps: map[string]map[int]*Map{}, mapAt: map[string]diag.Span{},
 		params: map[string]diag.Span{}, drawn: map[textPlace]int{}, wrong: map[*lang.Statement]int{}, applied: map[*Map]bool{}, constants: map[*Expr]folded{}}
 	c.parameters(in, d, rule)
+	if len(c.p.Layers) == 0 {
+		return // which has been said, or is in what could not be read
+	}
 	in.ranges()
 	in.declare()
 	in.goals()

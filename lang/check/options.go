@@ -42,7 +42,7 @@ func Load(name string, read func(string) ([]byte, error), std fs.FS, l *diag.Lis
 	ld := &loader{read: read, list: l, seen: map[string]bool{}}
 	ld.load(name, diag.Span{})
 	for _, f := range ld.files {
-		f.Broken = f.Broken || ld.broken // what a missing file would have said is unknown
+		f.Broken, f.Lost = f.Broken || ld.broken, f.Lost || ld.broken // what a missing file would have said is unknown
 	}
 	if std == nil {
 		return ld.files
