@@ -2,12 +2,13 @@ package dataset
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"math/bits"
 	"strings"
+
+	"github.com/klauspost/compress/gzip" // a quarter faster than the standard library's at inflating pictures
 )
 
 // An idxArray is an IDX file of bytes: http://yann.lecun.com/exdb/mnist, at the foot of the page.
