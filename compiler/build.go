@@ -42,6 +42,7 @@ type builder struct {
 	buffers  map[*tensor.Node]int // of params and inputs as the host knows them
 	stored   map[*tensor.Node]int // of values
 	summed   map[summed]int
+	tileSums map[*tensor.Node]int // of values that the list being built keeps as the sums of register tiles alone
 	copies   map[copied]int
 	settings int
 	arena    int // floats of the temporaries so far
@@ -158,7 +159,7 @@ func (b *builder) inLanes(n *tensor.Node) int {
 
 // list builds the kernels of one list in an order that respects what reads what.
 func (b *builder) list(l *list) error {
-	b.steps, b.packed = nil, map[int]bool{}
+	b.steps, b.packed, b.tileSums = nil, map[int]bool{}, map[*tensor.Node]int{}
 	f := regroup(l)
 	done := map[*group]bool{}
 	var visit func(g *group) error

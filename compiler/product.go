@@ -48,6 +48,9 @@ func (b *builder) product(f *fusion, g *group) error {
 	p.schedule = p.choose()
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: p.byBatch}
 	m, in, declined := p.chooseMatrices()
+	if in == nil {
+		p.chooseTileSums()
+	}
 	switch {
 	case in != nil:
 		for i, n := range p.products {
@@ -88,7 +91,8 @@ type product struct {
 	group    *group
 	products []*tensor.Node
 	walk     *walk
-	sources  []*source // of each product
+	sources  []*source      // of each product
+	summed   []*tensor.Node // values of which the epilogue stores the sums of register tiles
 	schedule
 }
 
@@ -100,9 +104,11 @@ func (p *product) inRegisters(from int) []kernel.Stmt {
 		return p.overBlocks(nil, inGuards(nil, p.walk.guards, p.walkVectors(p.overVectors(inner))))
 	}
 	var body []kernel.Stmt
+	before := at(0)
 	for _, part := range tiles(p.walk.loops[p.walk.tile].Extent-from, p.units) {
-		tile, inner := p.tile(part, at(from), inner)
+		tile, inner := p.tile(part, before, at(from), p.addingUp(inner))
 		body = append(body, p.overBlocks(slices.Concat(p.walk.loops[:p.walk.tile], tile), inner)...)
+		before.Const += part.count
 	}
 	return body
 }
@@ -132,24 +138,30 @@ func (p *product) inSlabs() []kernel.Stmt {
 	middle = slices.Concat(middle, nest([]kernel.Loop{inner}, sums), end)
 
 	var body []kernel.Stmt
+	tilesBefore := 0
 	for _, chunk := range tiles(unit.Extent, p.chunk) {
-		loops, first := slices.Clone(p.walk.loops[:p.walk.tile]), at(chunk.from)
+		loops, first, before := slices.Clone(p.walk.loops[:p.walk.tile]), at(chunk.from), at(tilesBefore)
+		tilesOf := count(tiles(chunk.size, p.units))
+		tilesBefore += chunk.count * tilesOf
 		if chunk.count > 1 {
 			loops = append(loops, kernel.Loop{Var: unit.Var + ".chunk", Extent: chunk.count})
 			first = plus(first, v(unit.Var+".chunk"), chunk.size)
+			before = plus(before, v(unit.Var+".chunk"), tilesOf)
 		}
-		overTiles := func(inner []kernel.Stmt) []kernel.Stmt {
+		overTiles := func(inner placed) []kernel.Stmt {
 			var body []kernel.Stmt
+			before := before
 			for _, part := range tiles(chunk.size, p.units) {
-				tile, inner := p.tile(part, first, inner)
+				tile, inner := p.tile(part, before, first, inner)
 				if !p.byBatch {
 					tile = append(tile, p.blockLoop())
 				}
 				body = append(body, nest(tile, inner)...)
+				before.Const += part.count
 			}
 			return body
 		}
-		stages := slices.Concat(overTiles(begin), inGuards(slabs, source.guards, overTiles(middle)), overTiles(finish))
+		stages := slices.Concat(overTiles(p.inVectors(begin)), inGuards(slabs, source.guards, overTiles(p.inVectors(middle))), overTiles(p.addingUp(finish)))
 		switch {
 		case p.byBatch:
 			loops = append([]kernel.Loop{parallel(p.blockLoop())}, loops...)
@@ -168,19 +180,30 @@ func parallel(l kernel.Loop) kernel.Loop {
 	return l
 }
 
-// tile places a register tile's work at the tiles of a part, which begins at a unit: the loop over the part's tiles, if there are several, and the body.
-func (p *product) tile(part tilePart, first kernel.Index, inner []kernel.Stmt) (loops []kernel.Loop, body []kernel.Stmt) {
+// placed is work of a register tile: it is told the loop over the tile's units, if it has several, and which of all tiles it is.
+type placed func(units []kernel.Loop, tile kernel.Index) []kernel.Stmt
+
+// inVectors is a unit's work, done for each unit by itself.
+func (p *product) inVectors(inner []kernel.Stmt) placed {
+	return func(units []kernel.Loop, _ kernel.Index) []kernel.Stmt { return nest(units, p.overVectors(inner)) }
+}
+
+// tile places a register tile's work at the tiles of a part, which begins at a unit and has so many tiles before it: the loop over the part's tiles, if there
+// are several, and the body.
+func (p *product) tile(part tilePart, before, first kernel.Index, inner placed) (loops []kernel.Loop, body []kernel.Stmt) {
 	unit := p.walk.loops[p.walk.tile].Var
 	from, whole := plus(first, at(part.from), 1), kernel.Index{}
 	if part.count > 1 {
 		loops = []kernel.Loop{{Var: unit + ".tile", Extent: part.count}}
-		from = plus(from, v(unit+".tile"), part.size)
+		from, before = plus(from, v(unit+".tile"), part.size), plus(before, v(unit+".tile"), 1)
 	}
-	body, whole = p.overVectors(inner), from
+	whole = from
+	var units []kernel.Loop
 	if part.size > 1 {
-		body = []kernel.Stmt{&kernel.Loop{Var: unit + ".in", Extent: part.size, Mark: kernel.Unrolled, Body: body}}
+		units = []kernel.Loop{{Var: unit + ".in", Extent: part.size, Mark: kernel.Unrolled}}
 		from = plus(from, v(unit+".in"), 1)
 	}
+	body = inner(units, before)
 	body = inGuards(nil, p.walk.guards, p.walkVectors(body))
 	line := plus(v(unit+".in"), v(stepVar), part.size)
 	if part.size == 1 {
@@ -347,7 +370,10 @@ func (p *product) epilogue(e *element) []kernel.Stmt {
 		if n.Op == tensor.Map {
 			body = append(body, &kernel.Let{Var: e.define(n), Value: e.value(n)})
 		}
-		if outside(p.fusion, p.group, n) {
+		switch {
+		case slices.Contains(p.summed, n):
+			body = append(body, &kernel.Assign{Var: tileSum(n), How: kernel.Sum, Value: only(variable(e.vars[n]))})
+		case outside(p.fusion, p.group, n):
 			body = append(body, &kernel.Store{Buffer: p.inLanes(n), Index: []kernel.Index{p.block(), e.unit, p.lane()}, Value: only(variable(e.vars[n]))})
 		}
 	}
@@ -461,6 +487,9 @@ func (e *element) value(n *tensor.Node) kernel.Value {
 func (e *element) operand(n *tensor.Node) kernel.Operand {
 	if name, ok := e.vars[n]; ok {
 		return variable(name)
+	}
+	if sums, ok := e.b.tileSums[n]; ok {
+		return load(sums, e.b.block(), e.unit, e.b.lane())
 	}
 	switch {
 	case n.Op == tensor.Input && !n.Type.Batch:

@@ -58,19 +58,23 @@ func (s *stage) random() bool {
 }
 
 // readsPlaces tells whether a node needs the position along each dimension: for a window, or to find a channel's bias.
-func readsPlaces(n *tensor.Node) bool {
+func (b *builder) readsPlaces(n *tensor.Node) bool {
 	return windowed(n) || slices.ContainsFunc(n.Args, func(a *tensor.Node) bool {
-		return a.Type.Units() > 1 && a.Type.Units() < units(loopShape(n))
+		return a.Type.Units() > 1 && a.Type.Units() < units(b.loopShape(n))
 	})
 }
 
-// loopShape is the units that computing a node walks over: a reduction walks its operand's, a window's the tensor that its relation writes.
-func loopShape(n *tensor.Node) []int {
+// loopShape is the units that computing a node walks over: a reduction walks its operand's, or the sums of its tiles, a window's the tensor that its relation
+// writes.
+func (b *builder) loopShape(n *tensor.Node) []int {
 	switch {
 	case windowed(n):
 		_, _, shape, _ := writtenSide(n.Rel, windowRole(n))
 		return shape
 	case n.Op == tensor.Reduce:
+		if sums, ok := b.tileSums[n.Args[0]]; ok {
+			return b.plan.Buffers[sums].Shape[1:2]
+		}
 		return n.Args[0].Type.Shape
 	}
 	return n.Type.Shape
@@ -101,24 +105,24 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 			if !in {
 				continue
 			}
-			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !sameShape(loopShape(n), all[s].shape) || windowed(n) {
+			if a.Op == tensor.Reduce && len(b.loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(b.loopShape(n)) > 0 || !sameShape(b.loopShape(n), all[s].shape) || windowed(n) {
 				s++
 			}
 			earliest = max(earliest, s)
 		}
 		place := -1
 		for i := earliest; i < len(all); i++ {
-			if sameShape(all[i].shape, loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && readsPlaces(n)) {
+			if sameShape(all[i].shape, b.loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && b.readsPlaces(n)) {
 				place = i
 				break
 			}
 		}
 		if place < 0 {
-			all = append(all, &stage{shape: loopShape(n)})
+			all = append(all, &stage{shape: b.loopShape(n)})
 			place = len(all) - 1
 		}
 		all[place].nodes = append(all[place].nodes, n)
-		all[place].places = all[place].places || readsPlaces(n)
+		all[place].places = all[place].places || b.readsPlaces(n)
 		of[n] = place
 	}
 	return all
@@ -274,7 +278,7 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
 	role, start := windowRole(n), number(0)
-	w := &walk{shape: loopShape(n), dims: e.dims, whole: true}
+	w := &walk{shape: b.loopShape(n), dims: e.dims, whole: true}
 	for _, l := range cutLoops(n.Rel, role, true) {
 		w.loops = append(w.loops, kernel.Loop{Var: fmt.Sprintf("u%d", l.dim), Extent: l.extent})
 	}

@@ -147,3 +147,11 @@ func tiles(extent, size int) []tilePart {
 	}
 	return parts
 }
+
+// count is how many tiles there are in all.
+func count(parts []tilePart) (n int) {
+	for _, p := range parts {
+		n += p.count
+	}
+	return n
+}

@@ -1,6 +1,7 @@
 package compiler_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,35 @@ func TestSlabs(t *testing.T) {
 					backendtest.Agree(t, &cpu.Backend{Threads: 2}, programs.Case(cut))
 				})
 			}
+		}
+	}
+}
+
+// A loss's squares are added up where they are computed, a register tile at a time, whether tiles are of one size or not, in slabs or whole, at locations or
+// without: none of them is stored, and the losses are the equations'.
+func TestTileSums(t *testing.T) {
+	for name, text := range map[string]string{
+		"dense": "  input 19\n  layer l1 = all -> 257, tanh\n  layer l2 = all -> 37, tanh\n",
+		"field": "  input image 5x4x3\n  layer l1 = field 2x2 -> 17, untied, tanh\n  layer l2 = field 3x2 stride 2x1 pad 1 -> 9, tanh\n",
+	} {
+		p := programs.Program{Name: name, Text: "network n {\n" + text + "  output y = all -> 5, softmax\n}\n" +
+			"learn sdtp { forward adam(lr = 0.01)\n  inverse adam(lr = 0.01)\n}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 7 }\n"}
+		for _, target := range targets {
+			t.Run(name+"/"+target.Name, func(t *testing.T) {
+				c, err := p.Compile(target)
+				require.NoError(t, err)
+				squares := 0
+				for _, n := range c.Tensor.Nodes {
+					if n.Op != tensor.Reduce || n.Kind != tensor.SumUnits || n.Args[0].Op != tensor.Map || n.Args[0].Type.Units() < 9 {
+						continue
+					}
+					squares++
+					require.Equal(t, -1, c.Plan.Buffer(fmt.Sprintf("v%d", n.Args[0].ID)), "the squares are stored")
+				}
+				require.Greater(t, squares, 2)
+				trial := newTrial(c.Tensor, programs.Settings(c.Source, 1), 1)
+				sameParams(t, trial.onTensors(t, c.Tensor), trial.onKernels(t, c), 1e-9, "sums of tiles")
+			})
 		}
 	}
 }

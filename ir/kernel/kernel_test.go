@@ -191,7 +191,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"buffer x input", "buffer x setting", "settings and x both hold settings"},
 		{"unrolled o.in", "parallel o.in", "parallel loop o.in within serial loop o.tile"},
 		{"    serial lane in 4\n      where", "    vector lane in 4\n      where", "where n depends on vector loop lane"},
-		{"vector lane in 4\n      serial i", "vector lane in 4\n      unrolled i", "unrolled loop i within vector loop lane"},
+		{"vector lane in 4\n      serial i", "vector lane in 4\n      staggered i", "staggered loop i within vector loop lane"},
 		{"serial nb in 1", "serial o in 1", `loop variable "o" is defined twice`},
 		{"serial nb in 1", "serial nb in 0", "loop nb of extent 0"},
 		{"/ 2 in 2", "/ 0 in 2", "where q divides by 0"},

@@ -289,7 +289,7 @@ func (v *verifier) loop(s *Loop) error {
 		switch {
 		case s.Mark == Parallel && o.Mark != Parallel:
 			return fmt.Errorf("parallel loop %s within %s loop %s", s.Var, o.Mark, o.Var)
-		case s.Mark != Serial && o.Mark == Vector:
+		case s.Mark != Serial && s.Mark != Unrolled && o.Mark == Vector:
 			return fmt.Errorf("%s loop %s within vector loop %s", s.Mark, s.Var, o.Var)
 		}
 	}
