@@ -134,6 +134,31 @@ learn from_input { forward sgd(lr = 0.01) }
 
 train on npy("x.npy", "y.npy") { batch 7 }
 `},
+	{"maps that learn alike", `network n {
+  input image 5x4x2
+  layer l1 = field 3x3 -> 3, shared, tanh
+  layer l2 = field 3x2 -> 4, shared, tanh
+  layer l3 = field 2x2 -> 3, untied, tanh
+  layer l4 = all -> 6, tanh
+  output y = all -> 3, softmax
+}
+
+rule alike {
+  inverse g[l] of f[l]   for l in 2..last
+  delta[last] = gradient(loss, a[last])
+  delta[l]    = g[l+1](delta[l+1])   for hidden l
+  descend f[l] along outer(delta[l], h[l-1])   for every l
+  descend g[l] along outer(h[l-1], delta[l])   for l in 2..3
+  descend g[l] along outer(delta[l-1], h[l])   for l in 4..last
+}
+
+learn alike {
+  forward sgd(lr = 0.01)
+  inverse momentum(lr = 0.01)
+}
+
+train on npy("x.npy", "y.npy") { batch 7 }
+`},
 }
 
 // precisions of 16 bits.
