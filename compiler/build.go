@@ -160,18 +160,22 @@ func (b *builder) inLanes(n *tensor.Node) int {
 func (b *builder) list(l *list) error {
 	b.steps, b.packed = nil, map[int]bool{}
 	f := regroup(l)
-	done := map[*group]bool{}
+	begun, done := map[*group]bool{}, map[*group]bool{}
 	var visit func(g *group) error
 	visit = func(g *group) error {
-		if done[g] {
+		switch {
+		case done[g]:
 			return nil
+		case begun[g]:
+			return fmt.Errorf("bug in pass fuse: kernel %s of list %s must run before itself", kernelName(g), l.name)
 		}
-		done[g] = true
+		begun[g] = true
 		for _, before := range f.before(g) {
 			if err := visit(before); err != nil {
 				return err
 			}
 		}
+		done[g] = true
 		return b.kernelOf(f, g)
 	}
 	for _, n := range l.nodes {

@@ -116,12 +116,12 @@ func (f *fusion) reaches(a, b *group, direct bool) bool {
 	return up(b)
 }
 
-// join merges b into a unless a third group would have to run in between.
+// join merges b into a unless a third group would have to run in between, or one has a product of all that the other computes.
 func (f *fusion) join(a, b *group) bool {
 	if a == b {
 		return true
 	}
-	if f.reaches(a, b, false) || f.reaches(b, a, false) {
+	if f.reaches(a, b, false) || f.reaches(b, a, false) || f.multiplies(a, b) || f.multiplies(b, a) {
 		return false
 	}
 	a.nodes = append(a.nodes, b.nodes...)
@@ -131,6 +131,13 @@ func (f *fusion) join(a, b *group) bool {
 	}
 	b.nodes, b.dead = nil, true
 	return true
+}
+
+// multiplies tells whether a product of b reads what a computes: each sum needs all of it, which no loop over its elements has.
+func (f *fusion) multiplies(a, b *group) bool {
+	return slices.ContainsFunc(b.nodes, func(n *tensor.Node) bool {
+		return isProduct(n) && slices.ContainsFunc(n.Args, func(x *tensor.Node) bool { return f.of[x] == a })
+	})
 }
 
 func (f *fusion) remark(subject, text string) {

@@ -134,6 +134,24 @@ learn from_input { forward sgd(lr = 0.01) }
 
 train on npy("x.npy", "y.npy") { batch 7 }
 `},
+	{"feedback to the layer itself", `network n {
+  input 6
+  layer l1 = all -> 8, tanh
+  layer l2 = all -> 17, tanh
+  output y = all -> 5, softmax
+}
+
+rule from_itself {
+  feedback B[l] from l to l   for hidden l
+  target[l] = tanh(B[l](h[l])) - h[l]   for hidden l
+  minimize |f[l](h[l-1]) - target[l]|^2   over f[l]   for hidden l
+  minimize loss                           over f[last]
+}
+
+learn from_itself { forward sgd(lr = 0.01) }
+
+train on npy("x.npy", "y.npy") { batch 9 }
+`},
 	{"maps that learn alike", `network n {
   input image 5x4x2
   layer l1 = field 3x3 -> 3, shared, tanh
