@@ -169,6 +169,10 @@ func (g *reverse) back(n, adj *tensor.Node) {
 			// The maximum is only ever the shift of a log-sum-exp, in which it cancels.
 		case tensor.MaxWindow:
 			g.add(a, g.MaxPoolGradient(n.Rel, a, n, adj))
+		case tensor.ToMaxWindow: // which input is the largest does not change
+			g.add(n.Args[2], g.MaxPoolSelection(n.Rel, a, n.Args[1], adj))
+		case tensor.FromMaxWindow:
+			g.add(n.Args[2], g.MaxPoolGradient(n.Rel, a, n.Args[1], adj))
 		}
 	default:
 		panic(fmt.Sprintf("bug: no derivative of operation %d", n.Op))

@@ -84,9 +84,9 @@ func windowRole(n *tensor.Node) ir.Role {
 	return ir.Apply
 }
 
-// windowed tells whether a node reads its operand at other units than its own: pooling and its adjoint.
+// windowed tells whether a node reads its operands at other units than its own: pooling, its adjoint, and that one's.
 func windowed(n *tensor.Node) bool {
-	return n.Op == tensor.Reduce && (n.Kind == tensor.MaxWindow || n.Kind == tensor.ToMaxWindow)
+	return n.Op == tensor.Reduce && n.Kind.Windowed()
 }
 
 // stages puts the nodes of a group, in order, into as few loops as their dependences allow: a node goes into the first stage behind
@@ -270,7 +270,8 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 	return nil // a draw: its variable is defined with its block of four
 }
 
-// pool is the largest input of one window, or, for its adjoint, the sum over the windows that an input was the largest of.
+// pool is the largest input of one window; for its adjoint the sum over the windows that an input was the largest of; and for that one's the sum over the
+// inputs that were the largest of a window.
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
 	role, start := windowRole(n), number(0)
@@ -282,13 +283,17 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
 		return b.activity(a, b.block(), unit, b.lane())
 	}
-	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
-	if n.Kind == tensor.ToMaxWindow {
-		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
-			Operands: []kernel.Operand{at(n.Args[0], e.unit), at(n.Args[1], s.operand), at(n.Args[2], s.operand)}}}
-	}
+	var add kernel.Stmt
 	if n.Kind == tensor.MaxWindow {
 		start = s.paddingOr(lowest)
+		add = &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
+	} else {
+		in, out := s.operand, e.unit
+		if n.Kind == tensor.ToMaxWindow {
+			in, out = out, in
+		}
+		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
+			Operands: []kernel.Operand{at(n.Args[0], in), at(n.Args[1], out), at(n.Args[2], s.operand)}}}
 	}
 	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: start}}, inGuards(s.reduce, s.guards, []kernel.Stmt{add})...)
 }

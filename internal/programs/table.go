@@ -177,6 +177,29 @@ learn alike {
 
 train on npy("x.npy", "y.npy") { batch 7 }
 `},
+	{"a loss behind maxima sent back", `network n {
+  input image 4x5x2
+  layer l1 = field 3x3 -> 3, shared, tanh
+  layer p1 = pool max 2x3 stride 2x1 same
+  layer l2 = all -> 6, tanh
+  output y = all -> 5, softmax
+}
+
+rule sent_back {
+  inverse g[l] of f[l]   for l in 3..last
+  minimize |transpose(f[2])(g[3](h[3])) - h[1]|^2   over g[3]
+  minimize |h[3] - g[4](h[4])|^2                    over g[4]
+  minimize |transpose(f[2])(f[2](f[1](h[0])))|^2    over f[1]
+  minimize loss                                     over f[last]
+}
+
+learn sent_back {
+  forward sgd(lr = 0.01)
+  inverse sgd(lr = 0.01)
+}
+
+train on npy("x.npy", "y.npy") { batch 8 }
+`},
 }
 
 // precisions of 16 bits.

@@ -233,7 +233,7 @@ func (p *parser) value(l *lineParser) {
 		n.Expr = l.expression()
 	case Reduce:
 		n.Kind = ReduceKind(l.one(reduceWords, "a reduction"))
-		if n.Kind == MaxWindow || n.Kind == ToMaxWindow {
+		if n.Kind.Windowed() {
 			n.Rel = p.relation(l)
 		}
 	case Random:

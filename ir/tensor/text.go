@@ -59,7 +59,7 @@ func (p *Program) String() string {
 // The words of the text form, by their value.
 var (
 	reduceWords = []string{SumUnits: "sum_units", MaxUnits: "max_units", ArgMaxUnits: "argmax_units", SumBatch: "sum_batch",
-		MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window"}
+		MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window", FromMaxWindow: "from_max_window"}
 	paramWords = []string{Weight: "weight", State: "state", Metric: "metric", Constant: "constant"}
 	// reserved begin a line, and need quotes to stand for a name.
 	reserved = []string{"program", "relation", "update"}
@@ -154,7 +154,7 @@ func (w *writer) node(position int, n *Node) {
 		w.WriteString(`"`)
 	case Reduce:
 		w.WriteString(" " + n.Kind.String())
-		if n.Kind == MaxWindow || n.Kind == ToMaxWindow {
+		if n.Kind.Windowed() {
 			w.rel(n)
 		}
 	case Random:
