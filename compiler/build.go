@@ -175,8 +175,9 @@ func (b *builder) list(l *list) error {
 				return err
 			}
 		}
+		b.kernelOf(f, g)
 		done[g] = true
-		return b.kernelOf(f, g)
+		return nil
 	}
 	for _, n := range l.nodes {
 		if err := visit(f.of[n]); err != nil {
@@ -207,19 +208,24 @@ func regroup(l *list) *fusion {
 	return f
 }
 
-func (b *builder) kernelOf(f *fusion, g *group) error {
+// kernelOf builds the kernel of a group, behind those that bring what it reads of inputs into lanes.
+func (b *builder) kernelOf(f *fusion, g *group) {
+	for _, n := range g.nodes {
+		b.fetch(n)
+	}
 	has := func(test func(*tensor.Node) bool) bool { return slices.ContainsFunc(g.nodes, test) }
 	switch {
 	case has(isProduct):
-		return b.product(f, g)
+		b.product(f, g)
 	case isMetrics(g):
-		return b.metrics(f, g)
+		b.metrics(g)
 	case has(func(n *tensor.Node) bool { return n.Op == tensor.Update }):
-		return b.learn(f, g)
+		b.learn(g)
 	case has(func(n *tensor.Node) bool { return !n.Type.Batch }):
-		return b.whole(f, g)
+		b.whole(g)
+	default:
+		b.row(f, g)
 	}
-	return b.row(f, g)
 }
 
 // emit appends a kernel and its step; an equal kernel of an earlier list is used again.

@@ -178,7 +178,7 @@ func (f *fusion) absorb(g *group, n *tensor.Node, param string) {
 			only = only && f.of[r] == g
 		}
 		if !only {
-			f.remark(param, nodeName(a)+" of its gradient is stored: it has other readers")
+			f.remark(param, a.Label()+" of its gradient is stored: it has other readers")
 			continue
 		}
 		if f.join(g, f.of[a]) {
@@ -234,14 +234,14 @@ func (f *fusion) epilogues(noise bool) {
 		}
 		for _, a := range n.Args {
 			g := f.of[a]
-			if g == nil || g == f.of[n] || !slices.ContainsFunc(g.nodes, isProduct) || !sameShape(a.Type.Shape, n.Type.Shape) {
+			if g == nil || g == f.of[n] || !slices.ContainsFunc(g.nodes, isProduct) || !slices.Equal(a.Type.Shape, n.Type.Shape) {
 				continue
 			}
 			if mixed(f.of[n], g) {
 				continue
 			}
 			if !f.join(g, f.of[n]) {
-				f.remark(nodeName(n), "kept out of "+nodeName(a)+"'s product: it needs a later value too")
+				f.remark(n.Label(), "kept out of "+a.Label()+"'s product: it needs a later value too")
 			}
 		}
 	}
@@ -407,12 +407,3 @@ func updates(g *group) (list []*tensor.Node) {
 	}
 	return list
 }
-
-func nodeName(n *tensor.Node) string {
-	if n.Name != "" {
-		return n.Name
-	}
-	return fmt.Sprintf("%%%d", n.ID)
-}
-
-func sameShape(a, b []int) bool { return slices.Equal(a, b) }

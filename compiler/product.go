@@ -28,10 +28,9 @@ import (
 //	  serial i.slab
 //	    serial c.tile, nb: let s20 = s20.sum[..]; serial i: s20 += V[..]*h2[..]; store s20.sum[..] = s20
 //	  serial c.tile, nb: let s20 = s20.sum[..]; store t1[..] = h1[..] - tanh(s20 + c[..])
-func (b *builder) product(f *fusion, g *group) error {
+func (b *builder) product(f *fusion, g *group) {
 	p := &product{builder: b, fusion: f, group: g}
 	for _, n := range g.nodes {
-		b.fetch(f, g, n)
 		if isProduct(n) {
 			p.products = append(p.products, n)
 		}
@@ -65,7 +64,6 @@ func (b *builder) product(f *fusion, g *group) error {
 		b.remarks = append(b.remarks, Remark{Subject: k.Name, Text: fmt.Sprintf("its sums in matrices of %s", m)})
 	}
 	b.finish(g, k)
-	return nil
 }
 
 // broadcasts tells whether the epilogue reads parameters of some dimensions of its units only, as the bias of channels is.
@@ -356,7 +354,7 @@ func (p *product) epilogue(e *element) []kernel.Stmt {
 
 // element is the values at the unit that the walk stands at.
 func (p *product) element() *element {
-	return p.builder.element(p.fusion, p.group, p.walk.dims, p.walk.shape)
+	return p.builder.element(p.walk.dims, p.walk.shape)
 }
 
 // waiting is the buffer in which a product's sums wait from slab to slab.
@@ -420,7 +418,7 @@ type element struct {
 	vars  map[*tensor.Node]string
 }
 
-func (b *builder) element(f *fusion, g *group, dims []kernel.Index, shape []int) *element {
+func (b *builder) element(dims []kernel.Index, shape []int) *element {
 	e := &element{b: b, dims: dims, shape: shape, vars: map[*tensor.Node]string{}}
 	for d, x := range dims {
 		e.unit = plus(scale(e.unit, shape[d]), x, 1)
@@ -488,8 +486,8 @@ func (e *element) broadcast(shape []int) kernel.Index {
 	return x
 }
 
-// fetch makes sure that what a node reads from outside its group lies in lanes.
-func (b *builder) fetch(f *fusion, g *group, n *tensor.Node) {
+// fetch makes sure that the inputs which a node reads lie in lanes.
+func (b *builder) fetch(n *tensor.Node) {
 	for _, a := range n.Args {
 		if a.Op == tensor.Input && a.Type.Batch {
 			b.packInput(a)

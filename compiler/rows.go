@@ -11,10 +11,7 @@ import (
 
 // row makes the kernel of work that goes sample by sample: soft-max, losses, noise. In a block, each value over units is one loop over units,
 // each value per sample a variable; consecutive values of one shape share a loop unless one needs the other's sum.
-func (b *builder) row(f *fusion, g *group) error {
-	for _, n := range g.nodes {
-		b.fetch(f, g, n)
-	}
+func (b *builder) row(f *fusion, g *group) {
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: !b.target.Wide}
 	vars := map[*tensor.Node]string{}
 	var body []kernel.Stmt
@@ -31,7 +28,7 @@ func (b *builder) row(f *fusion, g *group) error {
 			}
 		}
 		b.finish(g, k)
-		return nil
+		return
 	}
 	for _, stage := range stages {
 		if len(stage.shape) == 0 {
@@ -42,7 +39,6 @@ func (b *builder) row(f *fusion, g *group) error {
 	}
 	k.Body = nest([]kernel.Loop{{Var: "nb", Extent: b.blocks / b.together, Mark: kernel.Parallel}}, b.overVectors(body))
 	b.finish(g, k)
-	return nil
 }
 
 // A stage is a run of a group's nodes that share a loop over units (or, with an empty shape, have none).
@@ -101,14 +97,14 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 			if !in {
 				continue
 			}
-			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !sameShape(loopShape(n), all[s].shape) || windowed(n) {
+			if a.Op == tensor.Reduce && len(loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(loopShape(n)) > 0 || !slices.Equal(loopShape(n), all[s].shape) || windowed(n) {
 				s++
 			}
 			earliest = max(earliest, s)
 		}
 		place := -1
 		for i := earliest; i < len(all); i++ {
-			if sameShape(all[i].shape, loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && readsPlaces(n)) {
+			if slices.Equal(all[i].shape, loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && readsPlaces(n)) {
 				place = i
 				break
 			}
@@ -126,7 +122,7 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 
 // perSample computes values of one number a sample.
 func (b *builder) perSample(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []kernel.Stmt {
-	e := b.element(f, g, nil, nil)
+	e := b.element(nil, nil)
 	e.vars = vars
 	var body []kernel.Stmt
 	for _, n := range s.nodes {
@@ -186,7 +182,7 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 	stored := map[*tensor.Node]bool{}
 	for _, n := range s.nodes {
 		for _, r := range f.readers[n] {
-			if f.of[r] != g || !inStage(s, r) {
+			if f.of[r] != g || !slices.Contains(s.nodes, r) {
 				stored[n] = true
 			}
 		}
@@ -199,14 +195,9 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 		dims[d] = v(name)
 	}
 	one := func(dims []kernel.Index, draws map[*tensor.Node]string) []kernel.Stmt {
-		e := b.element(f, g, dims, s.shape)
+		e := b.element(dims, s.shape)
 		for n, name := range vars {
 			e.vars[n] = name
-		}
-		for n := range stored {
-			if !inStage(s, n) {
-				delete(e.vars, n)
-			}
 		}
 		var body []kernel.Stmt
 		suffix := ""
@@ -230,15 +221,6 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 
 // lowest starts a running maximum.
 const lowest float64 = -3.4028234663852886e38
-
-func inStage(s *stage, n *tensor.Node) bool {
-	for _, m := range s.nodes {
-		if m == n {
-			return true
-		}
-	}
-	return false
-}
 
 // unitOf computes a node at one unit, or adds the unit to a sum.
 func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) []kernel.Stmt {
