@@ -228,6 +228,12 @@ func (b *builder) kernelOf(f *fusion, g *group) {
 	}
 }
 
+// finish counts a kernel's arithmetic and adds it to the list.
+func (b *builder) finish(g *group, k *kernel.Kernel) {
+	k.Flops, k.Bytes = flops(k.Body), moved(b.plan, k)
+	b.emit(g, k)
+}
+
 // emit appends a kernel and its step; an equal kernel of an earlier list is used again.
 func (b *builder) emit(g *group, k *kernel.Kernel) {
 	if k.From == "" && g != nil {
