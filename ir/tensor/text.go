@@ -65,26 +65,13 @@ var (
 	reserved = []string{"program", "relation", "update"}
 )
 
-func word[T ~uint8](words []string, v T) string {
-	if int(v) < len(words) {
-		return words[v]
-	}
-	return fmt.Sprintf("?%d", v)
-}
-
 // String is the reduction's word: "sum_units".
-func (k ReduceKind) String() string { return word(reduceWords, k) }
+func (k ReduceKind) String() string { return ir.WordOf(reduceWords, k) }
 
 // String is the kind's word: "weight".
-func (k ParamKind) String() string { return word(paramWords, k) }
+func (k ParamKind) String() string { return ir.WordOf(paramWords, k) }
 
-// nameText is a name as it is where it reads as one, and quoted elsewhere.
-func nameText(name string) string {
-	if p := (ir.ExprParser{Text: name}); name != "" && p.Word() == name && !slices.Contains(reserved, name) {
-		return name
-	}
-	return strconv.Quote(name)
-}
+func nameText(name string) string { return ir.NameText(name, reserved) }
 
 type writer struct {
 	strings.Builder
@@ -181,12 +168,8 @@ func (w *writer) node(position int, n *Node) {
 	if n.Fuse != "" {
 		w.WriteString(" @ " + fuseText(n.Fuse))
 	}
-	switch {
-	case n.From == "":
-	case strings.TrimSpace(n.From) != n.From || strings.ContainsAny(n.From, "\n\r") || n.From[0] == '"':
-		w.WriteString("   # " + strconv.Quote(n.From))
-	default:
-		w.WriteString("   # " + n.From)
+	if n.From != "" {
+		w.WriteString("   # " + ir.NoteText(n.From))
 	}
 	w.WriteByte('\n')
 }
