@@ -161,19 +161,24 @@ func (b *builder) inLanes(n *tensor.Node) int {
 func (b *builder) list(l *list) error {
 	b.steps, b.packed, b.tileSums = nil, map[int]bool{}, map[*tensor.Node]int{}
 	f := regroup(l)
-	done := map[*group]bool{}
+	begun, done := map[*group]bool{}, map[*group]bool{}
 	var visit func(g *group) error
 	visit = func(g *group) error {
-		if done[g] {
+		switch {
+		case done[g]:
 			return nil
+		case begun[g]:
+			return fmt.Errorf("bug in pass fuse: kernel %s of list %s must run before itself", kernelName(g), l.name)
 		}
-		done[g] = true
+		begun[g] = true
 		for _, before := range f.before(g) {
 			if err := visit(before); err != nil {
 				return err
 			}
 		}
-		return b.kernelOf(f, g)
+		b.kernelOf(f, g)
+		done[g] = true
+		return nil
 	}
 	for _, n := range l.nodes {
 		if err := visit(f.of[n]); err != nil {
@@ -204,19 +209,30 @@ func regroup(l *list) *fusion {
 	return f
 }
 
-func (b *builder) kernelOf(f *fusion, g *group) error {
+// kernelOf builds the kernel of a group, behind those that bring what it reads of inputs into lanes.
+func (b *builder) kernelOf(f *fusion, g *group) {
+	for _, n := range g.nodes {
+		b.fetch(n)
+	}
 	has := func(test func(*tensor.Node) bool) bool { return slices.ContainsFunc(g.nodes, test) }
 	switch {
 	case has(isProduct):
-		return b.product(f, g)
+		b.product(f, g)
 	case isMetrics(g):
-		return b.metrics(f, g)
+		b.metrics(g)
 	case has(func(n *tensor.Node) bool { return n.Op == tensor.Update }):
-		return b.learn(f, g)
+		b.learn(g)
 	case has(func(n *tensor.Node) bool { return !n.Type.Batch }):
-		return b.whole(f, g)
+		b.whole(g)
+	default:
+		b.row(f, g)
 	}
-	return b.row(f, g)
+}
+
+// finish counts a kernel's arithmetic and adds it to the list.
+func (b *builder) finish(g *group, k *kernel.Kernel) {
+	k.Flops, k.Bytes = flops(k.Body), moved(b.plan, k)
+	b.emit(g, k)
 }
 
 // emit appends a kernel and its step; an equal kernel of an earlier list is used again.

@@ -28,7 +28,6 @@ func differentiate(p *tensor.Program, _ *Target) []Remark {
 			losses[n.Args[1]] = append(losses[n.Args[1]], n)
 		}
 	}
-	old := p.Nodes
 	for _, loss := range order {
 		updates := losses[loss]
 		var wrt []*tensor.Node
@@ -43,12 +42,12 @@ func differentiate(p *tensor.Program, _ *Target) []Remark {
 			remarks = append(remarks, Remark{Subject: updates[i].Args[0].Name, Text: "gradient of " + updates[i].From})
 		}
 	}
-	moveUpdatesLast(p, old)
+	moveUpdatesLast(p)
 	return remarks
 }
 
 // moveUpdatesLast restores the order arguments-before-users after gradients were appended behind their Updates.
-func moveUpdatesLast(p *tensor.Program, old []*tensor.Node) {
+func moveUpdatesLast(p *tensor.Program) {
 	var rest, updates []*tensor.Node
 	for _, n := range p.Nodes {
 		if n.Op == tensor.Update {
@@ -169,6 +168,10 @@ func (g *reverse) back(n, adj *tensor.Node) {
 			// The maximum is only ever the shift of a log-sum-exp, in which it cancels.
 		case tensor.MaxWindow:
 			g.add(a, g.MaxPoolGradient(n.Rel, a, n, adj))
+		case tensor.ToMaxWindow: // which input is the largest does not change
+			g.add(n.Args[2], g.MaxPoolSelection(n.Rel, a, n.Args[1], adj))
+		case tensor.FromMaxWindow:
+			g.add(n.Args[2], g.MaxPoolGradient(n.Rel, a, n.Args[1], adj))
 		}
 	default:
 		panic(fmt.Sprintf("bug: no derivative of operation %d", n.Op))

@@ -116,12 +116,12 @@ func (f *fusion) reaches(a, b *group, direct bool) bool {
 	return up(b)
 }
 
-// join merges b into a unless a third group would have to run in between.
+// join merges b into a unless a third group would have to run in between, or one has a product of all that the other computes.
 func (f *fusion) join(a, b *group) bool {
 	if a == b {
 		return true
 	}
-	if f.reaches(a, b, false) || f.reaches(b, a, false) {
+	if f.reaches(a, b, false) || f.reaches(b, a, false) || f.multiplies(a, b) || f.multiplies(b, a) {
 		return false
 	}
 	a.nodes = append(a.nodes, b.nodes...)
@@ -131,6 +131,13 @@ func (f *fusion) join(a, b *group) bool {
 	}
 	b.nodes, b.dead = nil, true
 	return true
+}
+
+// multiplies tells whether a product of b reads what a computes: each sum needs all of it, which no loop over its elements has.
+func (f *fusion) multiplies(a, b *group) bool {
+	return slices.ContainsFunc(b.nodes, func(n *tensor.Node) bool {
+		return isProduct(n) && slices.ContainsFunc(n.Args, func(x *tensor.Node) bool { return f.of[x] == a })
+	})
 }
 
 func (f *fusion) remark(subject, text string) {
@@ -171,7 +178,7 @@ func (f *fusion) absorb(g *group, n *tensor.Node, param string) {
 			only = only && f.of[r] == g
 		}
 		if !only {
-			f.remark(param, nodeName(a)+" of its gradient is stored: it has other readers")
+			f.remark(param, a.Label()+" of its gradient is stored: it has other readers")
 			continue
 		}
 		if f.join(g, f.of[a]) {
@@ -227,14 +234,14 @@ func (f *fusion) epilogues(noise bool) {
 		}
 		for _, a := range n.Args {
 			g := f.of[a]
-			if g == nil || g == f.of[n] || !slices.ContainsFunc(g.nodes, isProduct) || !sameShape(a.Type.Shape, n.Type.Shape) {
+			if g == nil || g == f.of[n] || !slices.ContainsFunc(g.nodes, isProduct) || !slices.Equal(a.Type.Shape, n.Type.Shape) {
 				continue
 			}
 			if mixed(f.of[n], g) {
 				continue
 			}
 			if !f.join(g, f.of[n]) {
-				f.remark(nodeName(n), "kept out of "+nodeName(a)+"'s product: it needs a later value too")
+				f.remark(n.Label(), "kept out of "+a.Label()+"'s product: it needs a later value too")
 			}
 		}
 	}
@@ -400,12 +407,3 @@ func updates(g *group) (list []*tensor.Node) {
 	}
 	return list
 }
-
-func nodeName(n *tensor.Node) string {
-	if n.Name != "" {
-		return n.Name
-	}
-	return fmt.Sprintf("%%%d", n.ID)
-}
-
-func sameShape(a, b []int) bool { return slices.Equal(a, b) }

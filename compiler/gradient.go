@@ -13,7 +13,6 @@ import (
 // vectors of inputs.
 type gradient struct {
 	*builder
-	fusion *fusion
 	group  *group
 	update *tensor.Node
 	outers []*tensor.Node // outer products; each is one sum of every weight
@@ -32,8 +31,8 @@ type gradient struct {
 }
 
 // learnWeights makes the loops of an Update whose gradient is a sum of outer products.
-func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *tensor.Node, outers []*tensor.Node) {
-	w := &gradient{builder: b, fusion: f, group: g, update: update, outers: outers}
+func (b *builder) learnWeights(g *group, k *kernel.Kernel, update *tensor.Node, outers []*tensor.Node) {
+	w := &gradient{builder: b, group: g, update: update, outers: outers}
 	w.walk()
 	w.choose()
 	w.chooseMatrices(update.Args[0].Name)
@@ -41,7 +40,6 @@ func (b *builder) learnWeights(f *fusion, g *group, k *kernel.Kernel, update *te
 		if w.matrix == nil {
 			b.packRows(n.Args[w.panels], n.Rel)
 		}
-		b.fetch(f, g, n)
 	}
 	w.slabs = w.chooseSlabs()
 	into := k
@@ -101,7 +99,7 @@ func (w *gradient) bounded(idx []ir.Index, shape []int, prefix string) (unit ker
 	for _, a := range w.rel.Axes {
 		extents[a.Name] = a.Extent
 	}
-	names := []string{"y", "x", "c"}[3-min(3, len(shape)):]
+	names := dimensionNames(shape)
 	for d, x := range idx {
 		p := w.place(x)
 		if lo, hi := interval(p, extents); lo < 0 || hi >= shape[d] {

@@ -17,7 +17,7 @@ import (
 //	    let s31 = 0
 //	    serial nb, n: s31 += d1[nb, co, n] * x[n, i]
 //	    let m' = …, v' = … ; store l1.W.m, l1.W.v, l1.W
-func (b *builder) learn(f *fusion, g *group) error {
+func (b *builder) learn(g *group) {
 	var outers []*tensor.Node
 	for _, n := range g.nodes {
 		if n.Op == tensor.Linear {
@@ -27,13 +27,12 @@ func (b *builder) learn(f *fusion, g *group) error {
 	k := &kernel.Kernel{Name: kernelName(g)}
 	for _, u := range updates(g) {
 		if len(outers) > 0 {
-			b.learnWeights(f, g, k, u, outers)
+			b.learnWeights(g, k, u, outers)
 		} else {
-			b.learnSums(f, &group{nodes: needed(g, u)}, k, u)
+			b.learnSums(&group{nodes: needed(g, u)}, k, u)
 		}
 	}
 	b.finish(g, k)
-	return nil
 }
 
 // needed is what an Update of a group needs of it, in order.
@@ -152,7 +151,7 @@ func compactValue(x kernel.Value) kernel.Value {
 
 // learnSums is the Update of a parameter whose gradient sums values over the batch (and over locations, for a shared bias). A vector is samples, whose sums
 // are added up behind; where lanes may load from anywhere, it is parameters, and each lane has sums of its own.
-func (b *builder) learnSums(f *fusion, g *group, k *kernel.Kernel, update *tensor.Node) {
+func (b *builder) learnSums(g *group, k *kernel.Kernel, update *tensor.Node) {
 	shape := update.Args[0].Type.Shape
 	last := len(shape) - 1
 	var outer []kernel.Loop
@@ -178,7 +177,7 @@ func (b *builder) learnSums(f *fusion, g *group, k *kernel.Kernel, update *tenso
 			dims[last] = plus(dims[last], v("lane"), side)
 			loops = append(loops, kernel.Loop{Var: "lane", Extent: c.width / side, Mark: kernel.Vector})
 		}
-		e := b.element(f, g, dims, shape)
+		e := b.element(dims, shape)
 		body := append(b.sums(g, e, c.width == 1), b.apply(e, g, update)...)
 		k.Body = append(k.Body, nest(loops, body)...)
 	}
@@ -229,9 +228,9 @@ func (b *builder) sums(g *group, e *element, vectors bool) []kernel.Stmt {
 }
 
 // metrics adds a list's losses and errors to their running sums, in one kernel.
-func (b *builder) metrics(f *fusion, g *group) error {
+func (b *builder) metrics(g *group) {
 	k := &kernel.Kernel{Name: kernelName(g)}
-	e := b.element(f, g, []kernel.Index{at(0)}, []int{1})
+	e := b.element([]kernel.Index{at(0)}, []int{1})
 	body := b.sums(g, e, true)
 	for _, n := range g.nodes {
 		if n.Op == tensor.Map {
@@ -245,11 +244,10 @@ func (b *builder) metrics(f *fusion, g *group) error {
 	}
 	k.Body = body
 	b.finish(g, k)
-	return nil
 }
 
 // whole makes the kernel of values that have no batch: the signs of weights.
-func (b *builder) whole(f *fusion, g *group) error {
+func (b *builder) whole(g *group) {
 	k := &kernel.Kernel{Name: kernelName(g)}
 	for _, n := range g.nodes {
 		count := units(n.Type.Shape)
@@ -270,7 +268,6 @@ func (b *builder) whole(f *fusion, g *group) error {
 		}
 	}
 	b.finish(g, k)
-	return nil
 }
 
 // inWhole is the buffer of a value without a batch.

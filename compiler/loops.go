@@ -143,7 +143,7 @@ func sameLoops(x, y *tensor.Node) bool {
 func newWalk(r *ir.Relation, role ir.Role) *walk {
 	_, _, shape, _ := writtenSide(r, role)
 	w := &walk{shape: shape, dims: make([]kernel.Index, len(shape))}
-	names := []string{"y", "x", "c"}[3-min(3, len(shape)):]
+	names := dimensionNames(shape)
 	count := map[int]int{}
 	for _, l := range dimLoops(r, role) {
 		name := names[l.dim]
@@ -221,7 +221,7 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 		s.reduce = append(s.reduce, kernel.Loop{Var: name, Extent: r.Axes[i].Extent})
 		s.position[i] = v(name)
 	}
-	names := []string{"y", "x", "c"}[3-min(3, len(shape)):]
+	names := dimensionNames(shape)
 	for d := range shape {
 		if axes := solved[d]; len(axes) > 0 {
 			s.solve(r, written[d], v(w.loops[loopOfDim(loops, d)].Var), axes, names[d])
@@ -236,7 +236,7 @@ func newSource(w *walk, r *ir.Relation, role ir.Role) *source {
 		p := s.place(x)
 		lo, hi := interval(p, extents)
 		if lo < 0 || hi >= readShape[d] {
-			g := kernel.Where{Var: "at." + []string{"y", "x", "c"}[3-min(3, len(readShape)):][d], Num: p, Div: 1, Extent: readShape[d]}
+			g := kernel.Where{Var: "at." + dimensionNames(readShape)[d], Num: p, Div: 1, Extent: readShape[d]}
 			s.guards = append(s.guards, g)
 			p = v(g.Var)
 		}

@@ -26,6 +26,15 @@ func (b *builder) asItLies(n *tensor.Node) bool {
 		})
 }
 
+// fetch makes sure that the inputs which a node reads lie in lanes.
+func (b *builder) fetch(n *tensor.Node) {
+	for _, a := range n.Args {
+		if a.Op == tensor.Input && a.Type.Batch {
+			b.packInput(a)
+		}
+	}
+}
+
 // packInput lays an input, which the host writes sample by sample, out in lanes, unless it is read as it lies; once in a list.
 func (b *builder) packInput(n *tensor.Node) {
 	if b.asItLies(n) {

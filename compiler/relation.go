@@ -17,7 +17,7 @@ func relation(c check.Connectivity) *ir.Relation {
 	r := &ir.Relation{OutShape: dims(c.Out), InShape: dims(c.In), WShape: []int{c.Out.Units(), c.In.Units()}}
 	n := len(r.OutShape) + len(r.InShape)
 	side := func(prefix string, shape []int, first int) (at []ir.Index, flat ir.Index) {
-		names := []string{"y", "x", "c"}[3-len(shape):]
+		names := dimensionNames(shape)
 		flat.Coef = make([]int, n)
 		stride := 1
 		for d := len(shape) - 1; d >= 0; d-- {
@@ -90,3 +90,6 @@ func dims(s check.Shape) []int {
 	}
 	return []int{s.H, s.W, s.C}
 }
+
+// dimensionNames is what the dimensions of a shape are called: those of an image, or its channels alone.
+func dimensionNames(shape []int) []string { return []string{"y", "x", "c"}[3-len(shape):] }

@@ -11,10 +11,7 @@ import (
 
 // row makes the kernel of work that goes sample by sample: soft-max, losses, noise. In a block, each value over units is one loop over units,
 // each value per sample a variable; consecutive values of one shape share a loop unless one needs the other's sum.
-func (b *builder) row(f *fusion, g *group) error {
-	for _, n := range g.nodes {
-		b.fetch(f, g, n)
-	}
+func (b *builder) row(f *fusion, g *group) {
 	k := &kernel.Kernel{Name: kernelName(g), ByBatch: !b.target.Wide}
 	vars := map[*tensor.Node]string{}
 	var body []kernel.Stmt
@@ -31,7 +28,7 @@ func (b *builder) row(f *fusion, g *group) error {
 			}
 		}
 		b.finish(g, k)
-		return nil
+		return
 	}
 	for _, stage := range stages {
 		if len(stage.shape) == 0 {
@@ -42,7 +39,6 @@ func (b *builder) row(f *fusion, g *group) error {
 	}
 	k.Body = nest([]kernel.Loop{{Var: "nb", Extent: b.blocks / b.together, Mark: kernel.Parallel}}, b.overVectors(body))
 	b.finish(g, k)
-	return nil
 }
 
 // A stage is a run of a group's nodes that share a loop over units (or, with an empty shape, have none).
@@ -88,9 +84,9 @@ func windowRole(n *tensor.Node) ir.Role {
 	return ir.Apply
 }
 
-// windowed tells whether a node reads its operand at other units than its own: pooling and its adjoint.
+// windowed tells whether a node reads its operands at other units than its own: pooling, its adjoint, and that one's.
 func windowed(n *tensor.Node) bool {
-	return n.Op == tensor.Reduce && (n.Kind == tensor.MaxWindow || n.Kind == tensor.ToMaxWindow)
+	return n.Op == tensor.Reduce && n.Kind.Windowed()
 }
 
 // stages puts the nodes of a group, in order, into as few loops as their dependences allow: a node goes into the first stage behind
@@ -99,26 +95,26 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 	var all []*stage
 	of := map[*tensor.Node]int{}
 	for _, n := range g.nodes {
-		earliest := 0
+		shape, earliest := b.loopShape(n), 0
 		for _, a := range n.Args {
 			s, in := of[a]
 			if !in {
 				continue
 			}
-			if a.Op == tensor.Reduce && len(b.loopShape(n)) > 0 || len(a.Type.Shape) == 0 && len(b.loopShape(n)) > 0 || !sameShape(b.loopShape(n), all[s].shape) || windowed(n) {
+			if (a.Op == tensor.Reduce || len(a.Type.Shape) == 0) && len(shape) > 0 || !slices.Equal(shape, all[s].shape) || windowed(n) {
 				s++
 			}
 			earliest = max(earliest, s)
 		}
 		place := -1
 		for i := earliest; i < len(all); i++ {
-			if sameShape(all[i].shape, b.loopShape(n)) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && b.readsPlaces(n)) {
+			if slices.Equal(all[i].shape, shape) && !(all[i].places && n.Op == tensor.Random) && !(all[i].random() && b.readsPlaces(n)) {
 				place = i
 				break
 			}
 		}
 		if place < 0 {
-			all = append(all, &stage{shape: b.loopShape(n)})
+			all = append(all, &stage{shape: shape})
 			place = len(all) - 1
 		}
 		all[place].nodes = append(all[place].nodes, n)
@@ -130,7 +126,7 @@ func (b *builder) stages(f *fusion, g *group) []*stage {
 
 // perSample computes values of one number a sample.
 func (b *builder) perSample(f *fusion, g *group, s *stage, vars map[*tensor.Node]string) []kernel.Stmt {
-	e := b.element(f, g, nil, nil)
+	e := b.element(nil, nil)
 	e.vars = vars
 	var body []kernel.Stmt
 	for _, n := range s.nodes {
@@ -190,7 +186,7 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 	stored := map[*tensor.Node]bool{}
 	for _, n := range s.nodes {
 		for _, r := range f.readers[n] {
-			if f.of[r] != g || !inStage(s, r) {
+			if f.of[r] != g || !slices.Contains(s.nodes, r) {
 				stored[n] = true
 			}
 		}
@@ -203,14 +199,9 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 		dims[d] = v(name)
 	}
 	one := func(dims []kernel.Index, draws map[*tensor.Node]string) []kernel.Stmt {
-		e := b.element(f, g, dims, s.shape)
+		e := b.element(dims, s.shape)
 		for n, name := range vars {
 			e.vars[n] = name
-		}
-		for n := range stored {
-			if !inStage(s, n) {
-				delete(e.vars, n)
-			}
 		}
 		var body []kernel.Stmt
 		suffix := ""
@@ -234,15 +225,6 @@ func (b *builder) unitLoops(f *fusion, g *group, s *stage, vars map[*tensor.Node
 
 // lowest starts a running maximum.
 const lowest float64 = -3.4028234663852886e38
-
-func inStage(s *stage, n *tensor.Node) bool {
-	for _, m := range s.nodes {
-		if m == n {
-			return true
-		}
-	}
-	return false
-}
 
 // unitOf computes a node at one unit, or adds the unit to a sum.
 func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) []kernel.Stmt {
@@ -274,7 +256,8 @@ func (b *builder) unitOf(f *fusion, e *element, n *tensor.Node, suffix string) [
 	return nil // a draw: its variable is defined with its block of four
 }
 
-// pool is the largest input of one window, or, for its adjoint, the sum over the windows that an input was the largest of.
+// pool is the largest input of one window; for its adjoint the sum over the windows that an input was the largest of; and for that one's the sum over the
+// inputs that were the largest of a window.
 func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	name := e.define(n)
 	role, start := windowRole(n), number(0)
@@ -286,13 +269,17 @@ func (b *builder) pool(e *element, n *tensor.Node) []kernel.Stmt {
 	at := func(a *tensor.Node, unit kernel.Index) kernel.Operand {
 		return b.activity(a, b.block(), unit, b.lane())
 	}
-	add := &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
-	if n.Kind == tensor.ToMaxWindow {
-		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
-			Operands: []kernel.Operand{at(n.Args[0], e.unit), at(n.Args[1], s.operand), at(n.Args[2], s.operand)}}}
-	}
+	var add kernel.Stmt
 	if n.Kind == tensor.MaxWindow {
 		start = s.paddingOr(lowest)
+		add = &kernel.Assign{Var: name, How: kernel.Largest, Value: only(at(n.Args[0], s.operand))}
+	} else {
+		in, out := s.operand, e.unit
+		if n.Kind == tensor.ToMaxWindow {
+			in, out = out, in
+		}
+		add = &kernel.Assign{Var: name, How: kernel.Sum, Value: kernel.Value{Expr: expr("select(equal($0, $1), $2, 0)"),
+			Operands: []kernel.Operand{at(n.Args[0], in), at(n.Args[1], out), at(n.Args[2], s.operand)}}}
 	}
 	return append([]kernel.Stmt{&kernel.Let{Var: name, Value: start}}, inGuards(s.reduce, s.guards, []kernel.Stmt{add})...)
 }

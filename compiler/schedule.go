@@ -64,6 +64,9 @@ func (p *product) chooseSlabs(s *schedule) {
 		return
 	}
 	inner := source.reduce[len(source.reduce)-1]
+	if source.bounds(inner.Var) {
+		return // a slab's bounds stand around its tiles, and this one belongs within
+	}
 	blocks, chunk := p.blocks, unit.Extent
 	if s.byBatch {
 		blocks = p.together

@@ -104,6 +104,20 @@ func TestSlabsAtTheBorder(t *testing.T) {
 	sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, cut), 1e-9, "at the border")
 }
 
+// A sum whose every loop meets the border, as that over a window of one channel does, stays whole: a slab of it has no bounds of its own.
+func TestNoSlabsAcrossTheBorder(t *testing.T) {
+	p := programs.Program{Name: "n", Text: "network n {\n  input image 3x20x1\n  layer l1 = field 3x32 -> 9, shared, tanh\n  output y = all -> 10, softmax\n}\n" +
+		"learn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 40 }\n"}
+	target := compiler.Target{Name: "small", Vector: 4, Registers: 16, Cache: 1 << 20, L2: 1 << 10, Workers: 1, BatchLocal: true}
+	small, err := p.Compile(target)
+	require.NoError(t, err)
+	target.L2 = 0
+	whole, err := p.Compile(target)
+	require.NoError(t, err)
+	trial := newTrial(small.Tensor, programs.Settings(small.Source, 1), 1)
+	sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, small), 1e-9, "at the border")
+}
+
 // Workers that share the batch begin at different register tiles, and ask, while one is computed, for the weights of the next, a line at a time where a line
 // divides the sum, in the order in which they lie; and an update asks for the weights of its next tile as their owner. A worker alone, whose weights nobody else reads or writes, does not.
 func TestFetchNextTile(t *testing.T) {

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bnetc/ir"
@@ -50,16 +51,15 @@ func numberValues(p *tensor.Program) (merged []merge) {
 		}
 		k := key(n)
 		f := first[k]
-		switch {
-		case f == nil:
+		if f == nil {
 			first[k] = n
-		default:
-			if f.Name == "" {
-				f.Name = n.Name // the later one has the name: the earlier takes it over
-			}
-			same[n] = f
-			merged = append(merged, merge{f, n})
+			continue
 		}
+		if f.Name == "" {
+			f.Name = n.Name // the later one has the name: the earlier takes it over
+		}
+		same[n] = f
+		merged = append(merged, merge{f, n})
 	}
 	var kept []*tensor.Node
 	for _, n := range p.Nodes {
@@ -100,7 +100,7 @@ func reuse(p *tensor.Program) bool {
 			}
 			inputs := make([]*ir.Expr, len(h.Args))
 			for k, a := range h.Args {
-				inputs[k] = ir.In(index(n.Args, a))
+				inputs[k] = ir.In(slices.Index(n.Args, a))
 			}
 			pattern := h.Expr.Substitute(inputs)
 			e, found := replace(n.Expr, pattern, ir.In(len(n.Args)))
@@ -118,30 +118,12 @@ func costly(e *ir.Expr) bool {
 	case ir.OpExp, ir.OpLog, ir.OpTanh, ir.OpSqrt, ir.OpDiv:
 		return true
 	}
-	for _, a := range e.Args {
-		if costly(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Args, costly)
 }
 
+// within tells whether b has all nodes of a.
 func within(a, b []*tensor.Node) bool {
-	for _, n := range a {
-		if index(b, n) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func index(list []*tensor.Node, n *tensor.Node) int {
-	for i, m := range list {
-		if m == n {
-			return i
-		}
-	}
-	return -1
+	return !slices.ContainsFunc(a, func(n *tensor.Node) bool { return !slices.Contains(b, n) })
 }
 
 func replace(e, pattern, by *ir.Expr) (*ir.Expr, bool) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"bnetc/ir"
 	"bnetc/ir/tensor"
 )
 
@@ -51,7 +52,8 @@ func listsOf(p *tensor.Program) []*list {
 }
 
 // split gives each list its own copy of what it computes, so that from here on a node belongs to one list and is fused for
-// that list alone: evaluation does not carry the noise of training along.
+// that list alone: evaluation does not carry the noise of training along. Each Update of a parameter gets its own copy of the sums over the batch that it
+// reads, since they are added up where the optimizer is, and no kernel stores them.
 func split(p *tensor.Program, _ *Target) []Remark {
 	reads := map[*tensor.Node][]*tensor.Node{} // before any list has its own
 	for _, n := range p.Nodes {
@@ -81,9 +83,54 @@ func split(p *tensor.Program, _ *Target) []Remark {
 			}
 		}
 	}
+	splitSums(p)
 	sortByUse(p)
 	distinguish(p)
 	return nil
+}
+
+// splitSums copies the sums over the batch that an Update of a parameter shares with an earlier one: of two maps that learn alike, both biases do. The
+// metrics of a list are one kernel, and may share.
+func splitSums(p *tensor.Program) {
+	owner := map[*tensor.Node]*tensor.Node{}
+	for _, u := range slices.Clone(p.Nodes) {
+		if u.Op != tensor.Update || u.Args[0].Param.Kind == tensor.Metric {
+			continue
+		}
+		own := map[*tensor.Node]*tensor.Node{}
+		var claim func(n *tensor.Node) *tensor.Node
+		claim = func(n *tensor.Node) *tensor.Node {
+			if !sumsBatch(n) {
+				return n
+			}
+			if own[n] == nil {
+				mine := n
+				if owner[n] != nil {
+					c := *n
+					c.Args = slices.Clone(n.Args)
+					mine = &c
+					p.Nodes = append(p.Nodes, mine)
+				}
+				owner[mine], own[n] = u, mine
+				for i, a := range n.Args {
+					mine.Args[i] = claim(a)
+				}
+			}
+			return own[n]
+		}
+		u.Args[1] = claim(u.Args[1])
+	}
+}
+
+// sumsBatch tells whether a value is a sum over the batch, arithmetic on one, or the sum over locations before one.
+func sumsBatch(n *tensor.Node) bool {
+	switch n.Op {
+	case tensor.Linear:
+		return n.Role == ir.Outer
+	case tensor.Reduce:
+		return n.Kind == tensor.SumBatch || n.Kind == tensor.SumTrailing
+	}
+	return n.Op == tensor.Map && !n.Type.Batch && slices.ContainsFunc(n.Args, sumsBatch)
 }
 
 // sortByUse restores the order arguments-before-users, keeping the order of creation otherwise.

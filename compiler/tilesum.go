@@ -31,7 +31,7 @@ func (p *product) chooseTileSums() {
 		if n.Op == tensor.Map && p.onlySummed(n) {
 			p.summed = append(p.summed, n)
 			p.tileSums[n] = p.sumOf(n, p.group, fmt.Sprintf("tiles%d", tiles), kernel.Temp, p.blocks, tiles, p.lanes)
-			p.remarks = append(p.remarks, Remark{Subject: nodeName(n), Text: fmt.Sprintf("stored as the sums of its %d tiles: nothing else of it is read", tiles)})
+			p.remarks = append(p.remarks, Remark{Subject: n.Label(), Text: fmt.Sprintf("stored as the sums of its %d tiles: nothing else of it is read", tiles)})
 		}
 	}
 }

@@ -166,8 +166,8 @@ func (w *walker) hoist(body []kernel.Stmt, instances []instance, least int) scop
 			s.pointers[key] = name
 		}
 	}
-	each(body, func(st kernel.Stmt) {
-		if v := valueOf(st); v != nil {
+	kernel.Walk(body, func(st kernel.Stmt) {
+		if v := kernel.ValueOf(st); v != nil {
 			for _, o := range v.Operands {
 				if o.Kind == kernel.Load && !w.isSetting(o) {
 					access(o.Buffer, o.Index)

@@ -27,8 +27,8 @@ func check(plan *kernel.Plan) error {
 	}
 	for _, k := range plan.Kernels {
 		var err error
-		each(k.Body, func(s kernel.Stmt) {
-			if v := valueOf(s); v != nil && err == nil {
+		kernel.Walk(k.Body, func(s kernel.Stmt) {
+			if v := kernel.ValueOf(s); v != nil && err == nil {
 				err = refused(v.Expr, map[*ir.Expr]bool{})
 			}
 			if l, ok := s.(*kernel.Loop); ok && l.Mark == kernel.Vector && err == nil {

@@ -48,7 +48,7 @@ func (g *group) print(stmts []kernel.Stmt, instances []instance) {
 	if len(instances) >= batchFrom && g.lanes > 1 && callsTogether(stmts) {
 		for i, s := range stmts {
 			valuers := make([]*valuer, len(instances))
-			if v := valueOf(s); v != nil {
+			if v := kernel.ValueOf(s); v != nil {
 				for k, in := range instances {
 					valuers[k] = g.valuer(v, in)
 				}
@@ -63,7 +63,7 @@ func (g *group) print(stmts []kernel.Stmt, instances []instance) {
 	for _, in := range instances {
 		for i, s := range stmts {
 			var v *valuer
-			if x := valueOf(s); x != nil {
+			if x := kernel.ValueOf(s); x != nil {
 				v = g.valuer(x, in)
 			}
 			g.statement(i, s, in, v)
@@ -163,7 +163,7 @@ func callsTogether(stmts []kernel.Stmt) bool {
 	changed := assigned(stmts)
 	found := false
 	for _, s := range stmts {
-		v := valueOf(s)
+		v := kernel.ValueOf(s)
 		if v == nil || !callsFunction(v.Expr) {
 			continue
 		}

@@ -2,42 +2,14 @@ package cpu
 
 import "bnetc/ir/kernel"
 
-// each calls f for every statement of a body, outer ones first.
-func each(body []kernel.Stmt, f func(kernel.Stmt)) {
-	for _, s := range body {
-		f(s)
-		switch s := s.(type) {
-		case *kernel.Loop:
-			each(s.Body, f)
-		case *kernel.Where:
-			each(s.Body, f)
-		}
-	}
-}
-
-// value gives the value that a statement computes, or nil.
-func valueOf(s kernel.Stmt) *kernel.Value {
-	switch s := s.(type) {
-	case *kernel.Seek:
-		return &s.Value
-	case *kernel.Let:
-		return &s.Value
-	case *kernel.Assign:
-		return &s.Value
-	case *kernel.Store:
-		return &s.Value
-	}
-	return nil
-}
-
 // buffersOf says which buffers a body loads and which it stores.
 func buffersOf(body []kernel.Stmt) (reads, writes map[int]bool) {
 	reads, writes = map[int]bool{}, map[int]bool{}
-	each(body, func(s kernel.Stmt) {
+	kernel.Walk(body, func(s kernel.Stmt) {
 		if st, ok := s.(*kernel.Store); ok {
 			writes[st.Buffer] = true
 		}
-		if v := valueOf(s); v != nil {
+		if v := kernel.ValueOf(s); v != nil {
 			for _, o := range v.Operands {
 				if o.Kind == kernel.Load {
 					reads[o.Buffer] = true
@@ -50,7 +22,7 @@ func buffersOf(body []kernel.Stmt) (reads, writes map[int]bool) {
 
 func draws(body []kernel.Stmt) bool {
 	found := false
-	each(body, func(s kernel.Stmt) {
+	kernel.Walk(body, func(s kernel.Stmt) {
 		_, ok := s.(*kernel.Draw)
 		found = found || ok
 	})
@@ -60,7 +32,7 @@ func draws(body []kernel.Stmt) bool {
 // assigned gives the names of all variables that a body assigns to.
 func assigned(body []kernel.Stmt) map[string]bool {
 	names := map[string]bool{}
-	each(body, func(s kernel.Stmt) {
+	kernel.Walk(body, func(s kernel.Stmt) {
 		if a, ok := s.(*kernel.Assign); ok {
 			names[a.Var] = true
 		}
@@ -72,7 +44,7 @@ func assigned(body []kernel.Stmt) map[string]bool {
 func outer(body []kernel.Stmt) []*kernel.Assign {
 	defined, seen := map[string]bool{}, map[string]bool{}
 	var found []*kernel.Assign
-	each(body, func(s kernel.Stmt) {
+	kernel.Walk(body, func(s kernel.Stmt) {
 		switch s := s.(type) {
 		case *kernel.Let:
 			defined[s.Var] = true
@@ -97,7 +69,7 @@ func isParallel(s kernel.Stmt) bool {
 
 func hasParallel(body []kernel.Stmt) bool {
 	found := false
-	each(body, func(s kernel.Stmt) { found = found || isParallel(s) })
+	kernel.Walk(body, func(s kernel.Stmt) { found = found || isParallel(s) })
 	return found
 }
 

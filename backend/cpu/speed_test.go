@@ -153,8 +153,8 @@ func BenchmarkCompile(b *testing.B) {
 	for n := range 20 {
 		for _, p := range []*kernel.Plan{dense(256, 200+n, 128, 8, 2, 6), learn(256, 256, 128, 8, 2, 6), twice(256, 200+n, 128, 8, 1, 6)} {
 			k := p.Kernels[0]
-			each(k.Body, func(s kernel.Stmt) {
-				if v := valueOf(s); v != nil {
+			kernel.Walk(k.Body, func(s kernel.Stmt) {
+				if v := kernel.ValueOf(s); v != nil {
 					for i := range v.Operands {
 						v.Operands[i].Buffer += len(whole.Buffers)
 					}

@@ -114,8 +114,8 @@ func (w *walker) readSettings() {
 		}
 		return w.settings[i]
 	}
-	each(w.kernel.Body, func(s kernel.Stmt) {
-		if v := valueOf(s); v != nil {
+	kernel.Walk(w.kernel.Body, func(s kernel.Stmt) {
+		if v := kernel.ValueOf(s); v != nil {
 			for _, o := range v.Operands {
 				if w.isSetting(o) {
 					named(o.Index[0].Const)

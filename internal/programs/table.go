@@ -134,6 +134,72 @@ learn from_input { forward sgd(lr = 0.01) }
 
 train on npy("x.npy", "y.npy") { batch 7 }
 `},
+	{"feedback to the layer itself", `network n {
+  input 6
+  layer l1 = all -> 8, tanh
+  layer l2 = all -> 17, tanh
+  output y = all -> 5, softmax
+}
+
+rule from_itself {
+  feedback B[l] from l to l   for hidden l
+  target[l] = tanh(B[l](h[l])) - h[l]   for hidden l
+  minimize |f[l](h[l-1]) - target[l]|^2   over f[l]   for hidden l
+  minimize loss                           over f[last]
+}
+
+learn from_itself { forward sgd(lr = 0.01) }
+
+train on npy("x.npy", "y.npy") { batch 9 }
+`},
+	{"maps that learn alike", `network n {
+  input image 5x4x2
+  layer l1 = field 3x3 -> 3, shared, tanh
+  layer l2 = field 3x2 -> 4, shared, tanh
+  layer l3 = field 2x2 -> 3, untied, tanh
+  layer l4 = all -> 6, tanh
+  output y = all -> 3, softmax
+}
+
+rule alike {
+  inverse g[l] of f[l]   for l in 2..last
+  delta[last] = gradient(loss, a[last])
+  delta[l]    = g[l+1](delta[l+1])   for hidden l
+  descend f[l] along outer(delta[l], h[l-1])   for every l
+  descend g[l] along outer(h[l-1], delta[l])   for l in 2..3
+  descend g[l] along outer(delta[l-1], h[l])   for l in 4..last
+}
+
+learn alike {
+  forward sgd(lr = 0.01)
+  inverse momentum(lr = 0.01)
+}
+
+train on npy("x.npy", "y.npy") { batch 7 }
+`},
+	{"a loss behind maxima sent back", `network n {
+  input image 4x5x2
+  layer l1 = field 3x3 -> 3, shared, tanh
+  layer p1 = pool max 2x3 stride 2x1 same
+  layer l2 = all -> 6, tanh
+  output y = all -> 5, softmax
+}
+
+rule sent_back {
+  inverse g[l] of f[l]   for l in 3..last
+  minimize |transpose(f[2])(g[3](h[3])) - h[1]|^2   over g[3]
+  minimize |h[3] - g[4](h[4])|^2                    over g[4]
+  minimize |transpose(f[2])(f[2](f[1](h[0])))|^2    over f[1]
+  minimize loss                                     over f[last]
+}
+
+learn sent_back {
+  forward sgd(lr = 0.01)
+  inverse sgd(lr = 0.01)
+}
+
+train on npy("x.npy", "y.npy") { batch 8 }
+`},
 }
 
 // precisions of 16 bits.

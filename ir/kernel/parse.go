@@ -41,31 +41,30 @@ type planParser struct {
 
 // A lineParser reads one line word by word; after the first mistake it reads nothing more.
 type lineParser struct {
-	*ir.ExprParser
-	line sourceLine
-	plan *Plan
-	err  error
+	ir.LineParser
+	indent int
+	plan   *Plan
 }
 
 func (p *planParser) next() *lineParser {
-	l := &lineParser{ExprParser: &ir.ExprParser{Text: p.lines[0].text}, line: p.lines[0], plan: p.plan}
+	line := p.lines[0]
 	p.lines = p.lines[1:]
-	return l
+	return &lineParser{ir.LineParser{ExprParser: ir.ExprParser{Text: line.text}, Number: line.number}, line.indent, p.plan}
 }
 
 func (p *planParser) section() error {
 	l := p.next()
 	switch l.Word() {
 	case "plan":
-		p.plan.Name = l.name()
+		p.plan.Name = l.Name()
 		l.expect("batch")
-		p.plan.Batch = l.integer()
+		p.plan.Batch = l.Integer()
 		if l.accept("precision") {
 			l.typ(&p.plan.Precision)
 		}
 	case "settings":
-		for l.more() {
-			p.plan.Settings = append(p.plan.Settings, l.name())
+		for l.More() {
+			p.plan.Settings = append(p.plan.Settings, l.Name())
 		}
 	case "buffer":
 		p.plan.Buffers = append(p.plan.Buffers, l.buffer())
@@ -75,31 +74,15 @@ func (p *planParser) section() error {
 		return p.list(l)
 	default:
 		l.At = 0
-		l.fail("plan, settings, buffer, kernel or list")
+		l.Missing("plan, settings, buffer, kernel or list")
 	}
-	return l.end()
-}
-
-func (l *lineParser) fail(expected string) {
-	if l.err == nil {
-		l.err = fmt.Errorf("line %d: %w", l.line.number, l.Fail(expected))
-	}
-}
-
-// more tells whether the line goes on, and no mistake has been met.
-func (l *lineParser) more() bool { return l.err == nil && l.Next() != 0 }
-
-func (l *lineParser) end() error {
-	if l.more() {
-		l.fail("the end of the line")
-	}
-	return l.err
+	return l.End()
 }
 
 // accept reads the text if it is next.
 func (l *lineParser) accept(text string) bool {
 	l.Next()
-	if l.err != nil || !strings.HasPrefix(l.Text[l.At:], text) {
+	if l.Err != nil || !strings.HasPrefix(l.Text[l.At:], text) {
 		return false
 	}
 	l.At += len(text)
@@ -108,91 +91,23 @@ func (l *lineParser) accept(text string) bool {
 
 func (l *lineParser) expect(text string) {
 	if !l.accept(text) {
-		l.fail(strconv.Quote(text))
+		l.Missing(strconv.Quote(text))
 	}
 }
 
-// name reads a name, plain or quoted.
-func (l *lineParser) name() string {
-	if l.err != nil {
-		return ""
-	}
-	if l.Next() == '"' {
-		quoted, err := strconv.QuotedPrefix(l.Text[l.At:])
-		if err != nil {
-			l.fail("a name in quotes")
-			return ""
-		}
-		l.At += len(quoted)
-		name, _ := strconv.Unquote(quoted)
-		return name
-	}
-	name := l.Word()
-	if name == "" {
-		l.fail("a name")
-	}
-	return name
-}
-
-// keyword reads one of the words and gives its place in the list.
+// keyword is OneOf, and says which words there are.
 func (l *lineParser) keyword(words []string, what string) int {
-	from := l.At
-	i := slices.Index(words, l.Word())
-	if i < 0 {
-		l.At = from
-		l.fail(what + " (" + strings.Join(words, ", ") + ")")
-		return 0
-	}
-	return i
-}
-
-func (l *lineParser) digits() string {
-	l.Next()
-	from := l.At
-	for l.At < len(l.Text) && strings.IndexByte("+-.xeE", l.Text[l.At])+1+strings.IndexByte("0123456789abcdefABCDEF", l.Text[l.At])+1 > 0 {
-		l.At++
-	}
-	return l.Text[from:l.At]
-}
-
-func (l *lineParser) integer64() int64 {
-	from := l.At
-	v, err := strconv.ParseInt(l.digits(), 0, 64)
-	if err != nil {
-		l.At = from
-		l.fail("a whole number")
-	}
-	return v
-}
-
-func (l *lineParser) integer() int { return int(l.integer64()) }
-
-func (l *lineParser) real() float64 {
-	from := l.At
-	v, err := strconv.ParseFloat(l.digits(), 64)
-	if err != nil {
-		l.At = from
-		l.fail("a number")
-	}
-	return v
-}
-
-func (l *lineParser) stream() uint32 {
-	v := l.integer64()
-	if v < 0 || v > 1<<32-1 {
-		l.fail("a stream of 32 bits")
-	}
-	return uint32(v)
+	return l.OneOf(words, what+" ("+strings.Join(words, ", ")+")")
 }
 
 func (l *lineParser) shape() []int {
 	shape := []int{}
 	l.expect("[")
-	for l.err == nil && !l.accept("]") {
+	for l.Err == nil && !l.accept("]") {
 		if len(shape) > 0 {
 			l.expect(",")
 		}
-		shape = append(shape, l.integer())
+		shape = append(shape, l.Integer())
 	}
 	return shape
 }
@@ -207,30 +122,30 @@ func (l *lineParser) typ(into *Type) {
 }
 
 func (l *lineParser) buffer() Buffer {
-	b := Buffer{Name: l.name(), Kind: BufferKind(l.keyword(kindWords, "a kind of buffer"))}
+	b := Buffer{Name: l.Name(), Kind: BufferKind(l.keyword(kindWords, "a kind of buffer"))}
 	l.typ(&b.Type)
 	if l.Next() == '[' {
 		b.Shape = l.shape()
 	}
 	if l.accept("at ") {
-		b.Offset = l.integer()
+		b.Offset = l.Integer()
 	}
 	if !l.accept("init ") {
 		return b
 	}
-	b.Init = &Init{Kind: l.name()}
-	for l.more() {
+	b.Init = &Init{Kind: l.Name()}
+	for l.More() {
 		switch l.keyword([]string{"scale", "fan", "stream", "of", "columns", "shape"}, "a word of an init") {
 		case 0:
-			b.Init.Scale = l.real()
+			b.Init.Scale = l.Real()
 		case 1:
-			b.Init.FanIn, b.Init.FanOut = l.integer(), l.integer()
+			b.Init.FanIn, b.Init.FanOut = l.Integer(), l.Integer()
 		case 2:
-			b.Init.Stream = l.stream()
+			b.Init.Stream = l.Stream()
 		case 3:
-			b.Init.Of = l.name()
+			b.Init.Of = l.Name()
 		case 4:
-			b.Init.Offset, b.Init.Columns = l.integer(), l.integer()
+			b.Init.Offset, b.Init.Columns = l.Integer(), l.Integer()
 		case 5:
 			b.Init.Shape = l.shape()
 		}
@@ -239,25 +154,25 @@ func (l *lineParser) buffer() Buffer {
 }
 
 func (p *planParser) list(l *lineParser) error {
-	list := List{Name: l.name()}
-	if err := l.end(); err != nil {
+	list := List{Name: l.Name()}
+	if err := l.End(); err != nil {
 		return err
 	}
-	for len(p.lines) > 0 && p.lines[0].indent > l.line.indent {
+	for len(p.lines) > 0 && p.lines[0].indent > l.indent {
 		row := p.next()
-		level := row.integer()
+		level := row.Integer()
 		row.expect(":")
-		for row.more() {
+		for row.More() {
 			from := row.At
-			k := p.plan.Kernel(row.name())
+			k := p.plan.Kernel(row.Name())
 			if k < 0 {
 				row.At = from
-				row.fail("the name of a kernel that stands above")
+				row.Missing("the name of a kernel that stands above")
 			}
 			list.Steps = append(list.Steps, Step{Kernel: k, Level: level})
 		}
-		if row.err != nil {
-			return row.err
+		if row.Err != nil {
+			return row.Err
 		}
 	}
 	p.plan.Lists = append(p.plan.Lists, list)
@@ -265,38 +180,33 @@ func (p *planParser) list(l *lineParser) error {
 }
 
 func (p *planParser) kernel(l *lineParser) error {
-	k := &Kernel{Name: l.name()}
+	k := &Kernel{Name: l.Name()}
 	l.Next()
 	from, to := l.At, l.At
 	if l.accept("(") {
-		for l.more() && !l.accept(")") {
+		for l.More() && !l.accept(")") {
 			if !l.accept(",") && !l.accept("->") {
-				l.name()
+				l.Name()
 			}
 		}
 		to = l.At
 	}
 	k.ByBatch = l.accept("by batch")
 	if l.accept("cost ") {
-		k.Flops, k.Bytes = l.integer64(), l.integer64()
+		k.Flops, k.Bytes = l.Integer64(), l.Integer64()
 	}
 	if l.accept("#") {
-		k.From = strings.TrimSpace(l.Text[l.At:])
-		if strings.HasPrefix(k.From, `"`) {
-			k.From = l.name()
-		} else {
-			l.At = len(l.Text)
-		}
+		k.From = l.Note()
 	}
-	if err := l.end(); err != nil {
+	if err := l.End(); err != nil {
 		return err
 	}
 	var err error
-	if k.Body, err = p.body(l.line.indent); err != nil {
+	if k.Body, err = p.body(l.indent); err != nil {
 		return err
 	}
 	if want := (&planWriter{plan: p.plan}).parameters(k); to > from && want != l.Text[from:to] {
-		return fmt.Errorf("line %d: kernel %s has the parameters %s, its body %s", l.line.number, k.Name, l.Text[from:to], want)
+		return fmt.Errorf("line %d: kernel %s has the parameters %s, its body %s", l.Number, k.Name, l.Text[from:to], want)
 	}
 	p.plan.Kernels = append(p.plan.Kernels, k)
 	return nil
@@ -325,72 +235,72 @@ func (p *planParser) stmt(l *lineParser) (Stmt, error) {
 	from := l.At
 	word := l.Word()
 	if mark := slices.Index(markWords, word); mark >= 0 {
-		s := &Loop{Var: l.name(), Mark: Mark(mark)}
+		s := &Loop{Var: l.Name(), Mark: Mark(mark)}
 		l.expect("in ")
-		s.Extent = l.integer()
+		s.Extent = l.Integer()
 		return s, l.with(p, &s.Body)
 	}
 	switch word {
 	case "where":
-		s := &Where{Var: l.name(), Div: 1}
+		s := &Where{Var: l.Name(), Div: 1}
 		l.expect("=")
 		s.Floor = l.accept("floor ")
 		if l.accept("(") {
 			s.Num = l.index()
 			l.expect(")")
 			l.expect("/")
-			s.Div = l.integer()
+			s.Div = l.Integer()
 		} else {
 			s.Num = l.index()
 		}
 		l.expect("in ")
-		s.Extent = l.integer()
+		s.Extent = l.Integer()
 		return s, l.with(p, &s.Body)
 	case "seek":
-		s := &Seek{Var: l.name()}
+		s := &Seek{Var: l.Name()}
 		l.expect("in ")
-		s.Extent = l.integer()
+		s.Extent = l.Integer()
 		l.expect("=")
 		s.Value = l.value()
-		return s, l.end()
+		return s, l.End()
 	case "let":
-		s := &Let{Var: l.name()}
+		s := &Let{Var: l.Name()}
 		l.expect("=")
 		s.Value = l.value()
-		return s, l.end()
+		return s, l.End()
 	case "store":
 		s := &Store{Buffer: l.bufferNumber(), Index: l.indices('[', ']'), How: l.how()}
 		s.Value = l.value()
-		return s, l.end()
+		return s, l.End()
 	case "prefetch", "own":
 		s := &Prefetch{Buffer: l.bufferNumber(), Index: l.indices('[', ']'), Own: word == "own"}
-		return s, l.end()
+		return s, l.End()
 	case "draw":
 		s := &Draw{}
 		for i := range s.Vars {
-			s.Vars[i] = l.name()
+			s.Vars[i] = l.Name()
 		}
 		l.expect("= stream ")
-		s.Stream = l.stream()
+		s.Stream = l.Stream()
 		l.expect("row ")
 		s.Row = l.index()
 		l.expect("block ")
 		s.Block = l.index()
-		return s, l.end()
+		return s, l.End()
 	}
 	l.At = from
-	s := &Assign{Var: l.name(), How: l.how()}
+	s := &Assign{Var: l.Name(), How: l.how()}
 	s.Value = l.value()
-	return s, l.end()
+	return s, l.End()
 }
 
 // with reads the body below a line.
 func (l *lineParser) with(p *planParser, body *[]Stmt) error {
-	if err := l.end(); err != nil {
+	if err := l.End(); err != nil {
 		return err
 	}
 	var err error
-	*body, err = p.body(l.line.indent)
+	*body, err = p.body(l.indent)
 	return err
 }
 
@@ -400,16 +310,16 @@ func (l *lineParser) how() How {
 			return How(i)
 		}
 	}
-	l.fail("=, += or max=")
+	l.Missing("=, += or max=")
 	return Set
 }
 
 func (l *lineParser) bufferNumber() int {
 	from := l.At
-	b := l.plan.Buffer(l.name())
+	b := l.plan.Buffer(l.Name())
 	if b < 0 {
 		l.At = from
-		l.fail("the name of a buffer that stands above")
+		l.Missing("the name of a buffer that stands above")
 	}
 	return b
 }
@@ -418,7 +328,7 @@ func (l *lineParser) bufferNumber() int {
 func (l *lineParser) indices(open, shut byte) []Index {
 	var list []Index
 	l.expect(string(open))
-	for l.err == nil && !l.accept(string(shut)) {
+	for l.Err == nil && !l.accept(string(shut)) {
 		if len(list) > 0 {
 			l.expect(",")
 		}
@@ -430,7 +340,7 @@ func (l *lineParser) indices(open, shut byte) []Index {
 // index reads an affine position: terms c*v, v and constants, with signs between.
 func (l *lineParser) index() Index {
 	var x Index
-	for first := true; l.err == nil; first = false {
+	for first := true; l.Err == nil; first = false {
 		sign := 1
 		if l.accept("-") {
 			sign = -1
@@ -438,7 +348,7 @@ func (l *lineParser) index() Index {
 			break
 		}
 		if c := l.Next(); c < '0' || c > '9' {
-			x.Terms = append(x.Terms, Term{Var: l.name(), Coef: sign})
+			x.Terms = append(x.Terms, Term{Var: l.Name(), Coef: sign})
 			continue
 		}
 		from := l.At
@@ -447,10 +357,10 @@ func (l *lineParser) index() Index {
 		}
 		n, err := strconv.ParseInt(l.Text[from:l.At], 10, 48)
 		if err != nil {
-			l.fail("a smaller number")
+			l.Missing("a smaller number")
 		}
 		if l.accept("*") {
-			x.Terms = append(x.Terms, Term{Var: l.name(), Coef: sign * int(n)})
+			x.Terms = append(x.Terms, Term{Var: l.Name(), Coef: sign * int(n)})
 		} else {
 			x.Const += sign * int(n)
 		}
@@ -460,14 +370,14 @@ func (l *lineParser) index() Index {
 
 // value reads an expression to its end, with operands in the text's own words.
 func (l *lineParser) value() Value {
-	if l.err != nil {
+	if l.Err != nil {
 		return Value{}
 	}
 	var v Value
 	l.Operand = func(*ir.ExprParser) (int, bool, error) {
 		o := l.operand()
-		if l.err != nil {
-			return 0, false, l.err
+		if l.Err != nil {
+			return 0, false, l.Err
 		}
 		n := slices.IndexFunc(v.Operands, o.Equal)
 		if n < 0 {
@@ -477,8 +387,8 @@ func (l *lineParser) value() Value {
 		return n, true, nil
 	}
 	e, err := l.ExprParser.Parse()
-	if err != nil && l.err == nil {
-		l.err = fmt.Errorf("line %d: %w", l.line.number, err)
+	if err != nil && l.Err == nil {
+		l.Err = fmt.Errorf("line %d: %w", l.Number, err)
 	}
 	v.Expr = e
 	return v
@@ -488,13 +398,13 @@ func (l *lineParser) operand() Operand {
 	if l.accept("#") {
 		o := Operand{Kind: Position, Index: l.indices('(', ')')}
 		if len(o.Index) != 1 {
-			l.fail("one position")
+			l.Missing("one position")
 		}
 		return o
 	}
 	from := l.At
-	name := l.name()
-	if l.err == nil && l.At < len(l.Text) && l.Text[l.At] == '[' {
+	name := l.Name()
+	if l.Err == nil && l.At < len(l.Text) && l.Text[l.At] == '[' {
 		l.At = from
 		return Operand{Kind: Load, Buffer: l.bufferNumber(), Index: l.indices('[', ']')}
 	}

@@ -2,9 +2,10 @@ package kernel
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+
+	"bnetc/ir"
 )
 
 // String writes the plan as text, which Parse reads back; equal plans give equal texts. The values are written canonical
@@ -88,36 +89,16 @@ var (
 	reserved = append([]string{"where", "seek", "let", "store", "draw", "prefetch", "own", "inf", "nan"}, markWords...)
 )
 
-func word[T ~uint8](words []string, v T) string {
-	if int(v) < len(words) {
-		return words[v]
-	}
-	return fmt.Sprintf("?%d", v)
-}
-
 // String is the kind's word in the text form.
-func (k BufferKind) String() string { return word(kindWords, k) }
+func (k BufferKind) String() string { return ir.WordOf(kindWords, k) }
 
 // String is the mark's word in the text form.
-func (m Mark) String() string { return word(markWords, m) }
+func (m Mark) String() string { return ir.WordOf(markWords, m) }
 
 // String is the operator's sign in the text form.
-func (h How) String() string { return word(howWords, h) }
+func (h How) String() string { return ir.WordOf(howWords, h) }
 
-// nameText is a name as it is where it reads as one, and quoted elsewhere.
-func nameText(name string) string {
-	for i := range len(name) {
-		c := name[i]
-		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
-			return strconv.Quote(name)
-		}
-	}
-	if name == "" || slices.Contains(reserved, name) {
-		return strconv.Quote(name)
-	}
-	return name
-}
+func nameText(name string) string { return ir.NameText(name, reserved) }
 
 // words writes names, each behind the separator.
 func words(names []string, separator string) string {
@@ -177,12 +158,8 @@ func (w *planWriter) kernel(k *Kernel) {
 	if k.Flops != 0 || k.Bytes != 0 {
 		text += fmt.Sprintf(" cost %d %d", k.Flops, k.Bytes)
 	}
-	switch {
-	case k.From == "":
-	case strings.TrimSpace(k.From) != k.From || strings.ContainsAny(k.From, "\n\r") || k.From[0] == '"':
-		text += "  # " + strconv.Quote(k.From)
-	default:
-		text += "  # " + k.From
+	if k.From != "" {
+		text += "  # " + ir.NoteText(k.From)
 	}
 	w.line("%s", text)
 	w.indent++

@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"math"
+
+	"bnetc/ir"
 )
 
 // A Type is how a buffer's elements are stored. Kernels compute in float32 whatever it is: a load widens an element, a store rounds it to the nearest one
@@ -35,7 +37,7 @@ func (t Type) String() string {
 	if int(t) < len(formats) {
 		return formats[t].word
 	}
-	return word(nil, t)
+	return ir.WordOf(nil, t)
 }
 
 // MarshalText writes the type's word, and UnmarshalText reads it.

@@ -34,10 +34,11 @@ forward:
   pooled = reduce max_window pool x : [N, 2]
   gradient = map "10 + $0" pooled : [N, 2]
   back = reduce to_max_window pool x, pooled, gradient : [N, 3]
+  selected = reduce from_max_window pool x, pooled, back : [N, 2]
   wide = map "$0 + 10*$1" x, row : [N, 3, 2]
   rows = reduce sum_trailing wide : [N, 2]
   mixed = map "$0 - $1" batch, max : [N, 3, 1]
-  all = map "$0 + $1 + $2 + $3 + $4 + $5" sum, max, best, rows, gradient, mixed : [N, 3, 2]
+  all = map "$0 + $1 + $2 + $3 + $4 + $5 + $6" sum, max, best, rows, gradient, mixed, selected : [N, 3, 2]
   small = reduce sum_units back : [N]
   metric = param metric zero : [1]
   other = param metric zero : [1]
@@ -57,8 +58,9 @@ func TestReductions(t *testing.T) {
 	for name, want := range map[string][]float64{
 		"sum": {11, -12}, "max": {5, -2}, "best": {1, 0}, "batch": {-1, 2, -2}, "mean": {-0.5, 1, -1},
 		"pooled": {1, 5, 0, -3}, "gradient": {11, 15, 10, 7}, // padding reads zero
-		"back": {11, 15, 15, 0, 7, 0}, // both of the equal largest get it
-		"wide": {11, 11, 15, 15, 15, 15, 8, 8, 7, 7, 3, 3}, "rows": {41, 41, 18, 18},
+		"back":     {11, 15, 15, 0, 7, 0}, // both of the equal largest get it
+		"selected": {11, 30, 0, 7},        // and both give
+		"wide":     {11, 11, 15, 15, 15, 15, 8, 8, 7, 7, 3, 3}, "rows": {41, 41, 18, 18},
 		"mixed": {-6, -3, -7, 1, 4, 0},
 	} {
 		assert.Equal(t, want, m.Value(p.Find(name)), name)

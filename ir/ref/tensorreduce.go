@@ -62,6 +62,13 @@ func (r *tensorRun) reduce(n *tensor.Node) []float64 {
 				out[i] += adjoint[o]
 			}
 		})
+	case tensor.FromMaxWindow:
+		largest, values := r.values[n.Args[1]], r.values[n.Args[2]]
+		r.windows(n.Rel, func(o, i int) {
+			if a[i] == largest[o] {
+				out[o] += values[i]
+			}
+		})
 	default:
 		panic("bug: no execution of reduction " + n.Kind.String())
 	}

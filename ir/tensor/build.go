@@ -66,6 +66,12 @@ func (p *Program) MaxPoolGradient(rel *ir.Relation, in, out, adj *Node) *Node {
 	return p.add(&Node{Op: Reduce, Kind: ToMaxWindow, Rel: rel, Args: []*Node{in, out, adj}})
 }
 
+// MaxPoolSelection sums over each window of a MaxPool, of values like its inputs, those where the input was the largest of the window: the adjoint of
+// MaxPoolGradient.
+func (p *Program) MaxPoolSelection(rel *ir.Relation, in, out, values *Node) *Node {
+	return p.add(&Node{Op: Reduce, Kind: FromMaxWindow, Rel: rel, Args: []*Node{in, out, values}})
+}
+
 // Random is standard normal numbers of a stream.
 func (p *Program) Random(stream uint32, t Type) *Node {
 	return p.add(&Node{Op: Random, Stream: stream, Type: t})

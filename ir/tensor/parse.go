@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +17,9 @@ func Parse(text string) (*Program, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		l := &lineParser{ExprParser: ir.ExprParser{Text: line}, number: i + 1}
-		if p.line(l); l.err != nil {
-			return nil, l.err
+		l := &lineParser{ir.LineParser{ExprParser: ir.ExprParser{Text: line}, Number: i + 1}}
+		if p.line(l); l.Err != nil {
+			return nil, l.Err
 		}
 	}
 	return p.program, nil
@@ -34,137 +33,44 @@ type parser struct {
 }
 
 // A lineParser reads one line word by word; after the first mistake it reads nothing more.
-type lineParser struct {
-	ir.ExprParser
-	number int
-	err    error
-}
+type lineParser struct{ ir.LineParser }
 
-func (l *lineParser) wrong(err error) {
-	if l.err == nil {
-		l.err = fmt.Errorf("line %d: %w", l.number, err)
-	}
-}
-
-func (l *lineParser) fail(expected string) {
-	if l.err == nil {
-		l.wrong(l.Fail(expected))
-	}
-}
-
-func (l *lineParser) more() bool { return l.err == nil && l.Next() != 0 }
-
-func (l *lineParser) accept(c byte) bool { return l.err == nil && l.Accept(c) }
+func (l *lineParser) accept(c byte) bool { return l.Err == nil && l.Accept(c) }
 
 func (l *lineParser) expect(c byte) {
 	if !l.accept(c) {
-		l.fail(strconv.Quote(string(c)))
+		l.Missing(strconv.Quote(string(c)))
 	}
 }
 
 // keyword reads a word if it is next.
 func (l *lineParser) keyword(word string) bool {
 	from := l.At
-	if l.err == nil && l.Word() == word {
+	if l.Err == nil && l.Word() == word {
 		return true
 	}
 	l.At = from
 	return false
 }
 
-// one reads one of the words and gives its place in the list.
-func (l *lineParser) one(words []string, what string) int {
-	from := l.At
-	i := slices.Index(words, l.Word())
-	if i < 0 {
-		l.At = from
-		l.fail(what)
-	}
-	return max(i, 0)
-}
-
-// quoted reads a text in quotes.
-func (l *lineParser) quoted() string {
-	l.Next()
-	prefix, err := strconv.QuotedPrefix(l.Text[l.At:])
-	if err != nil || l.err != nil {
-		l.fail("a text in quotes")
-		return ""
-	}
-	l.At += len(prefix)
-	text, _ := strconv.Unquote(prefix)
-	return text
-}
-
-func (l *lineParser) name() string {
-	if l.err == nil && l.Next() == '"' {
-		return l.quoted()
-	}
-	name := l.Word()
-	if name == "" {
-		l.fail("a name")
-	}
-	return name
-}
-
-// digits reads what a number in Go's notation can have.
-func (l *lineParser) digits() string {
-	l.Next()
-	from := l.At
-	for l.At < len(l.Text) && strings.IndexByte("0123456789abcdefABCDEFx.+-", l.Text[l.At]) >= 0 {
-		l.At++
-	}
-	return l.Text[from:l.At]
-}
-
-func (l *lineParser) integer() int {
-	from := l.At
-	v, err := strconv.Atoi(l.digits())
-	if err != nil {
-		l.At = from
-		l.fail("a whole number")
-	}
-	return v
-}
-
-func (l *lineParser) stream() uint32 {
-	from := l.At
-	v, err := strconv.ParseUint(l.digits(), 0, 32)
-	if err != nil {
-		l.At = from
-		l.fail("a stream, of 32 bits")
-	}
-	return uint32(v)
-}
-
-func (l *lineParser) real() float64 {
-	from := l.At
-	v, err := strconv.ParseFloat(l.digits(), 64)
-	if err != nil {
-		l.At = from
-		l.fail("a number")
-	}
-	return v
-}
-
 func (p *parser) line(l *lineParser) {
 	switch {
 	case l.keyword("program"):
-		p.program.Name = l.name()
+		p.program.Name = l.Name()
 		if !l.keyword("batch") {
-			l.fail(`"batch"`)
+			l.Missing(`"batch"`)
 		}
-		p.program.Batch = l.integer()
+		p.program.Batch = l.Integer()
 		p.program.Alternating = l.keyword("alternating")
 	case l.keyword("relation"):
-		name := l.name()
+		name := l.Name()
 		l.expect('=')
 		rel, err := ir.ParseRelation(l.Text[l.At:])
 		if err != nil {
-			l.wrong(err)
+			l.Wrong(err)
 		}
 		if p.relations[name] != nil {
-			l.wrong(fmt.Errorf("a second relation %s", name))
+			l.Wrong(fmt.Errorf("a second relation %s", name))
 		}
 		p.relations[name] = rel
 		l.At = len(l.Text)
@@ -177,15 +83,13 @@ func (p *parser) line(l *lineParser) {
 	default:
 		p.value(l)
 	}
-	if l.Next(); l.At < len(l.Text) {
-		l.fail("the end of the line")
-	}
+	l.End()
 }
 
 // ref reads what the text calls a value.
 func (l *lineParser) ref() string {
 	if l.Next() != '%' {
-		return nameText(l.name())
+		return nameText(l.Name())
 	}
 	l.At++
 	from := l.At
@@ -193,7 +97,7 @@ func (l *lineParser) ref() string {
 		l.At++
 	}
 	if from == l.At {
-		l.fail("the number of a value")
+		l.Missing("the number of a value")
 	}
 	return "%" + l.Text[from:l.At]
 }
@@ -208,15 +112,15 @@ func (p *parser) value(l *lineParser) {
 			p.pass = n.Name
 			return
 		}
-	} else if l.more() && l.Next() != '=' {
-		n.Name = l.name()
+	} else if l.More() && l.Next() != '=' {
+		n.Name = l.Name()
 	}
 	l.expect('=')
 	var words []string
 	for _, row := range operations[:Update] {
 		words = append(words, row.word)
 	}
-	n.Op = Op(l.one(words, "an operation"))
+	n.Op = Op(l.OneOf(words, "an operation"))
 	switch n.Op {
 	case Param:
 		n.Param = l.param()
@@ -225,28 +129,28 @@ func (p *parser) value(l *lineParser) {
 		role, ok := ir.ParseRole(l.Word())
 		if !ok {
 			l.At = from
-			l.fail("apply, transpose or outer")
+			l.Missing("apply, transpose or outer")
 		}
 		n.Role = role
 		n.Rel = p.relation(l)
 	case Map:
 		n.Expr = l.expression()
 	case Reduce:
-		n.Kind = ReduceKind(l.one(reduceWords, "a reduction"))
-		if n.Kind == MaxWindow || n.Kind == ToMaxWindow {
+		n.Kind = ReduceKind(l.OneOf(reduceWords, "a reduction"))
+		if n.Kind.Windowed() {
 			n.Rel = p.relation(l)
 		}
 	case Random:
 		if !l.keyword("stream") {
-			l.fail(`"stream"`)
+			l.Missing(`"stream"`)
 		}
-		n.Stream = l.stream()
+		n.Stream = l.Stream()
 	}
 	n.Args = p.args(l)
 	l.expect(':')
 	n.Type = l.valueType()
 	if p.values[ref] != nil {
-		l.wrong(fmt.Errorf("a second value %s", ref))
+		l.Wrong(fmt.Errorf("a second value %s", ref))
 	}
 	p.values[ref] = n
 	p.add(l, n)
@@ -254,7 +158,7 @@ func (p *parser) value(l *lineParser) {
 
 func (p *parser) update(l *lineParser) {
 	n := &Node{Op: Update, Minimize: l.keyword("minimize")}
-	n.Optimizer, n.Group = l.name(), l.name()
+	n.Optimizer, n.Group = l.Name(), l.Name()
 	n.Args = p.args(l)
 	if len(n.Args) > 0 {
 		n.Type = n.Args[0].Type
@@ -265,18 +169,13 @@ func (p *parser) update(l *lineParser) {
 // add reads what stands behind every node, and appends it.
 func (p *parser) add(l *lineParser, n *Node) {
 	if l.accept('@') {
-		n.Fuse = l.name()
+		n.Fuse = l.Name()
 		if l.accept(':') {
-			n.Fuse += ":" + l.name()
+			n.Fuse += ":" + l.Name()
 		}
 	}
 	if l.accept('#') {
-		if l.Next() == '"' {
-			n.From = l.quoted()
-		} else {
-			n.From = l.Text[l.At:]
-			l.At = len(l.Text)
-		}
+		n.From = l.Note()
 	}
 	n.ID, n.Pass = len(p.program.Nodes), p.pass
 	p.program.Nodes = append(p.program.Nodes, n)
@@ -292,10 +191,10 @@ func unquoted(text string) string {
 
 func (p *parser) relation(l *lineParser) *ir.Relation {
 	from := l.At
-	rel := p.relations[l.name()]
-	if rel == nil && l.err == nil {
+	rel := p.relations[l.Name()]
+	if rel == nil && l.Err == nil {
 		l.At = from
-		l.fail("the name of a relation above")
+		l.Missing("the name of a relation above")
 	}
 	return rel
 }
@@ -303,15 +202,15 @@ func (p *parser) relation(l *lineParser) *ir.Relation {
 // args reads values, separated by commas, up to the type, the kernel, the origin or the end.
 func (p *parser) args(l *lineParser) []*Node {
 	var args []*Node
-	for l.more() && strings.IndexByte(":@#", l.Next()) < 0 {
+	for l.More() && strings.IndexByte(":@#", l.Next()) < 0 {
 		if len(args) > 0 {
 			l.expect(',')
 		}
 		from := l.At
 		a := p.values[l.ref()]
-		if a == nil || l.err != nil {
+		if a == nil || l.Err != nil {
 			l.At = from
-			l.fail("a value above")
+			l.Missing("a value above")
 			return nil
 		}
 		args = append(args, a)
@@ -320,9 +219,9 @@ func (p *parser) args(l *lineParser) []*Node {
 }
 
 func (l *lineParser) expression() *ir.Expr {
-	e, err := ir.ParseExpr(l.quoted())
+	e, err := ir.ParseExpr(l.Quoted())
 	if err != nil {
-		l.wrong(err)
+		l.Wrong(err)
 	}
 	return e
 }
@@ -330,7 +229,7 @@ func (l *lineParser) expression() *ir.Expr {
 func (l *lineParser) valueType() Type {
 	t := Type{}
 	l.expect('[')
-	for first := true; l.err == nil && !l.accept(']'); first = false {
+	for first := true; l.Err == nil && !l.accept(']'); first = false {
 		switch {
 		case first && l.keyword("N"):
 			t.Batch = true
@@ -338,28 +237,28 @@ func (l *lineParser) valueType() Type {
 		case !first:
 			l.expect(',')
 		}
-		t.Shape = append(t.Shape, l.integer())
+		t.Shape = append(t.Shape, l.Integer())
 	}
 	return t
 }
 
 func (l *lineParser) param() *ParamInfo {
-	i := &ParamInfo{Kind: ParamKind(l.one(paramWords, "weight, state, metric or constant")), Init: l.name()}
+	i := &ParamInfo{Kind: ParamKind(l.OneOf(paramWords, "weight, state, metric or constant")), Init: l.Name()}
 	if l.keyword("scale") {
-		i.Scale = l.real()
+		i.Scale = l.Real()
 	}
 	if l.keyword("fan") {
-		i.FanIn, i.FanOut = l.integer(), l.integer()
+		i.FanIn, i.FanOut = l.Integer(), l.Integer()
 	}
 	if l.keyword("stream") {
-		i.Stream = l.stream()
+		i.Stream = l.Stream()
 	}
 	if l.keyword("of") {
-		i.Part.Of = l.name()
+		i.Part.Of = l.Name()
 		if !l.keyword("columns") {
-			l.fail(`"columns"`)
+			l.Missing(`"columns"`)
 		}
-		i.Part.Offset, i.Part.Columns = l.integer(), l.integer()
+		i.Part.Offset, i.Part.Columns = l.Integer(), l.Integer()
 	}
 	return i
 }

@@ -29,14 +29,18 @@ type Type struct {
 type ReduceKind uint8
 
 const (
-	SumUnits    ReduceKind = iota // {true, S} -> {true, []}
-	MaxUnits                      // {true, S} -> {true, []}
-	ArgMaxUnits                   // {true, S} -> {true, []}: flat index of the largest, ties to the lowest
-	SumBatch                      // {true, S} -> {false, S}
-	MaxWindow                     // {true, in} -> {true, out}: the largest input of each window of Rel, in whose padding are zeros
-	SumTrailing                   // {true, [.. C]} -> {true, Type.Shape}: sum over leading (location) axes, for shared biases
-	ToMaxWindow                   // (in, out, adjoint of out) -> {true, in}: the adjoint of MaxWindow
+	SumUnits      ReduceKind = iota // {true, S} -> {true, []}
+	MaxUnits                        // {true, S} -> {true, []}
+	ArgMaxUnits                     // {true, S} -> {true, []}: flat index of the largest, ties to the lowest
+	SumBatch                        // {true, S} -> {false, S}
+	MaxWindow                       // {true, in} -> {true, out}: the largest input of each window of Rel, in whose padding are zeros
+	SumTrailing                     // {true, [.. C]} -> {true, Type.Shape}: sum over leading (location) axes, for shared biases
+	ToMaxWindow                     // (in, out, adjoint of out) -> {true, in}: the adjoint of MaxWindow
+	FromMaxWindow                   // (in, out, like in) -> {true, out}: of each window the sum over those inputs that are the largest, the adjoint of ToMaxWindow
 )
+
+// Windowed tells whether a reduction is over the windows of a relation.
+func (k ReduceKind) Windowed() bool { return k == MaxWindow || k == ToMaxWindow || k == FromMaxWindow }
 
 // A Node is one value. Args are earlier nodes of the same Program.
 type Node struct {
@@ -50,7 +54,7 @@ type Node struct {
 	Name string
 	From string // "sdtp.bnet:5": the line that asked for it
 
-	Rel  *ir.Relation // of Linear and Reduce MaxWindow
+	Rel  *ir.Relation // of Linear and of a Reduce over windows
 	Role ir.Role      // of Linear
 	Expr *ir.Expr     // of Map: over Args
 	Kind ReduceKind   // of Reduce

@@ -59,32 +59,19 @@ func (p *Program) String() string {
 // The words of the text form, by their value.
 var (
 	reduceWords = []string{SumUnits: "sum_units", MaxUnits: "max_units", ArgMaxUnits: "argmax_units", SumBatch: "sum_batch",
-		MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window"}
+		MaxWindow: "max_window", SumTrailing: "sum_trailing", ToMaxWindow: "to_max_window", FromMaxWindow: "from_max_window"}
 	paramWords = []string{Weight: "weight", State: "state", Metric: "metric", Constant: "constant"}
 	// reserved begin a line, and need quotes to stand for a name.
 	reserved = []string{"program", "relation", "update"}
 )
 
-func word[T ~uint8](words []string, v T) string {
-	if int(v) < len(words) {
-		return words[v]
-	}
-	return fmt.Sprintf("?%d", v)
-}
-
 // String is the reduction's word: "sum_units".
-func (k ReduceKind) String() string { return word(reduceWords, k) }
+func (k ReduceKind) String() string { return ir.WordOf(reduceWords, k) }
 
 // String is the kind's word: "weight".
-func (k ParamKind) String() string { return word(paramWords, k) }
+func (k ParamKind) String() string { return ir.WordOf(paramWords, k) }
 
-// nameText is a name as it is where it reads as one, and quoted elsewhere.
-func nameText(name string) string {
-	if p := (ir.ExprParser{Text: name}); name != "" && p.Word() == name && !slices.Contains(reserved, name) {
-		return name
-	}
-	return strconv.Quote(name)
-}
+func nameText(name string) string { return ir.NameText(name, reserved) }
 
 type writer struct {
 	strings.Builder
@@ -154,7 +141,7 @@ func (w *writer) node(position int, n *Node) {
 		w.WriteString(`"`)
 	case Reduce:
 		w.WriteString(" " + n.Kind.String())
-		if n.Kind == MaxWindow || n.Kind == ToMaxWindow {
+		if n.Kind.Windowed() {
 			w.rel(n)
 		}
 	case Random:
@@ -181,12 +168,8 @@ func (w *writer) node(position int, n *Node) {
 	if n.Fuse != "" {
 		w.WriteString(" @ " + fuseText(n.Fuse))
 	}
-	switch {
-	case n.From == "":
-	case strings.TrimSpace(n.From) != n.From || strings.ContainsAny(n.From, "\n\r") || n.From[0] == '"':
-		w.WriteString("   # " + strconv.Quote(n.From))
-	default:
-		w.WriteString("   # " + n.From)
+	if n.From != "" {
+		w.WriteString("   # " + ir.NoteText(n.From))
 	}
 	w.WriteByte('\n')
 }

@@ -65,6 +65,7 @@ forward:
   update minimize sgd inverse c, %10
   update sum evaluate errors, %11
   %15 = map "$0" %9 : [3, 5]
+  %16 = reduce from_max_window r1 x, %4, %6 : [N, 2, 5]
 `
 
 // read is a program from a text that must be sound.

@@ -196,19 +196,13 @@ func wellFormed(e *ir.Expr) bool {
 
 func inferReduce(n *Node) (Type, error) {
 	want := 1
-	if n.Kind == ToMaxWindow {
+	if n.Kind == ToMaxWindow || n.Kind == FromMaxWindow {
 		want = 3
 	}
 	if len(n.Args) != want {
 		return Type{}, fmt.Errorf("%d arguments, %s takes %d", len(n.Args), n.Kind, want)
 	}
 	a := n.Args[0]
-	windows := func(k int, shape []int) error {
-		if t := n.Args[k].Type; !t.Batch || t.Units() != units(shape) {
-			return fmt.Errorf("argument %s of type %v; the relation's are %v", n.Args[k].Label(), t, typeOf(true, shape))
-		}
-		return nil
-	}
 	switch n.Kind {
 	case SumUnits, MaxUnits, ArgMaxUnits:
 		return typeOf(a.Type.Batch, nil), nil
@@ -223,24 +217,31 @@ func inferReduce(n *Node) (Type, error) {
 			return Type{}, fmt.Errorf("shape %v is not what %v of %s ends in", n.Type.Shape, a.Type, a.Label())
 		}
 		return valueOf(a.Type.Batch, n.Type.Shape), nil
-	case MaxWindow, ToMaxWindow:
-		if n.Rel == nil {
-			return Type{}, fmt.Errorf("no relation")
-		}
-		if err := windows(0, n.Rel.InShape); err != nil {
-			return Type{}, err
-		}
-		if n.Kind == MaxWindow {
-			return valueOf(true, n.Rel.OutShape), nil
-		}
-		for k := 1; k < 3; k++ {
-			if err := windows(k, n.Rel.OutShape); err != nil {
-				return Type{}, err
-			}
-		}
-		return valueOf(true, n.Rel.InShape), nil
+	case MaxWindow, ToMaxWindow, FromMaxWindow:
+		return inferWindows(n)
 	}
 	return Type{}, fmt.Errorf("no reduction %d", n.Kind)
+}
+
+// inferWindows checks a reduction over windows: operands, like those of Linear, may have any shape with as many units as the relation's.
+func inferWindows(n *Node) (Type, error) {
+	if n.Rel == nil {
+		return Type{}, fmt.Errorf("no relation")
+	}
+	in, out := n.Rel.InShape, n.Rel.OutShape
+	wanted, result := [][]int{in}, out
+	switch n.Kind {
+	case ToMaxWindow:
+		wanted, result = [][]int{in, out, out}, in
+	case FromMaxWindow:
+		wanted = [][]int{in, out, in}
+	}
+	for k, shape := range wanted {
+		if t := n.Args[k].Type; !t.Batch || t.Units() != units(shape) {
+			return Type{}, fmt.Errorf("argument %s of type %v; the relation's are %v", n.Args[k].Label(), t, typeOf(true, shape))
+		}
+	}
+	return valueOf(true, result), nil
 }
 
 // inferUpdate gives the type of the param written; what is written is Verify's to judge.

@@ -91,7 +91,7 @@ func (v *verifier) node(n *Node) error {
 
 // stray refuses what another operation's node would have.
 func stray(n *Node) error {
-	windows := n.Op == Reduce && (n.Kind == MaxWindow || n.Kind == ToMaxWindow)
+	windows := n.Op == Reduce && n.Kind.Windowed()
 	for _, f := range []struct {
 		what      string
 		has, want bool
