@@ -30,7 +30,7 @@ var (
 		{"differentiate", "replaces each minimized loss by its gradient", differentiate},
 		{"share", "computes equal values once", share},
 		{"simplify", "merges element-wise steps and drops what nothing needs", simplify},
-		{"split", "gives each list of kernels its own copy of what it computes", split},
+		{"split", "gives each list of kernels its own copy of what it computes, and each update its own sums over the batch", split},
 		{"fuse", "decides which values share a kernel", fuse},
 	}
 	kernelPasses = []pass[*kernel.Plan]{
