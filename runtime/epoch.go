@@ -140,7 +140,7 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 	for _, g := range groups {
 		updates[g]++
 	}
-	if err := e.set.write(e.machine, t.at.Step, updates, float64(t.at.Epoch)/float64(max(1, t.prog.Epochs))); err != nil {
+	if err := e.set.write(e.machine, t.at.Step, updates, t.progress()); err != nil {
 		return err
 	}
 	if err := e.run(ctx, list, t.at.Step+1); err != nil {
@@ -158,6 +158,9 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 	}
 	return nil
 }
+
+// progress is how much of the training is done, in whole epochs, from 0 to 1.
+func (t *trainer) progress() float64 { return float64(t.at.Epoch) / float64(max(1, t.prog.Epochs)) }
 
 // enterShort gives the engine for the incomplete last batch, with the state of the main one.
 func (t *trainer) enterShort() (*engine, error) {

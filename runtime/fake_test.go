@@ -108,12 +108,16 @@ func (m *fakeMachine) Run(ctx context.Context, list string) error {
 	}
 	b, f := m.buffers, m.fake
 	f.ran = append(f.ran, list)
+	set := map[string]float32{}
+	for i, name := range m.plan.Settings {
+		set[name] = b["settings"][i]
+	}
 	if list == "evaluate" {
 		for n, w := range b["weight"] {
 			b["loss"][0] += w * b["x"][3*n]
 			b["errors"][0] += w * b["label"][2*n]
 			b["errors5"][0] += w * b["label"][2*n] / 2
-			b["measure.size.l1"][0] += w
+			b["measure.size.l1"][0] += w * 2 * set["learn.noise"] // which is a half
 		}
 		return nil
 	}
@@ -121,10 +125,6 @@ func (m *fakeMachine) Run(ctx context.Context, list string) error {
 		if err := f.fail(f.steps + 1); err != nil {
 			return err
 		}
-	}
-	set := map[string]float32{}
-	for i, name := range m.plan.Settings {
-		set[name] = b["settings"][i]
 	}
 	f.set = append(f.set, set)
 	var column []float32

@@ -182,6 +182,10 @@ func (t *trainer) evaluated(ctx context.Context, epoch int) (*EpochRow, error) {
 	if row.ForwardLoss, row.InverseLoss, _, err = t.means(); err != nil {
 		return nil, err
 	}
+	// Measures read the rule's parameters, and the noise of the last update, which another process may have made, or the machine of the short batch.
+	if err := t.main.set.write(t.main.machine, t.at.Step-1, t.at.Updates, t.progress()); err != nil {
+		return nil, err
+	}
 	train, err := t.evaluate(ctx, t.opts.Train)
 	if err != nil {
 		return nil, err
