@@ -40,7 +40,10 @@ func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []
 			bad = append(bad, at)
 		case t.Type == symbol["Unknown"]:
 			d := l.Error(diag.UnexpectedCharacter, at, "the language has no character "+quoted(t.Value))
-			if r, _ := utf8.DecodeRuneInString(t.Value); unicode.IsLetter(r) {
+			switch r, _ := utf8.DecodeRuneInString(t.Value); {
+			case typeset[r] != "":
+				d.Hint(quoted(typeset[r]))
+			case unicode.IsLetter(r):
 				d.Hint("names are made of the letters a to z, capital or not, digits and _")
 			}
 			bad = append(bad, at)
@@ -49,6 +52,9 @@ func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []
 		}
 	}
 }
+
+// typeset are characters of printed text, with what the language writes for them.
+var typeset = map[rune]string{'→': "->", '−': "-", '–': "-", '×': "x", '·': "*", '…': "..", '“': `"`, '”': `"`, '„': `"`, '‖': "|"}
 
 func tokenSpan(src *diag.File, t lexer.Token) diag.Span {
 	return diag.Span{File: src, Start: t.Pos.Offset, End: t.Pos.Offset + len(t.Value)}

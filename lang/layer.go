@@ -59,6 +59,9 @@ func (p *parser) missingArrow(it piece) bool {
 		return false
 	}
 	whole, end := p.pieceSpan(it), after(p.src, before).End
+	if p.spoiled(whole) {
+		return true // which has been reported
+	}
 	where, found, units := after(p.src, it), "the end of the layer", "64"
 	if len(rest) > 0 {
 		where, found = tokenSpan(p.src, rest[0]), quoted(rest[0].Value)

@@ -115,7 +115,7 @@ func (p *parser) block(b block) Block {
 		head = &gHead{} // the items are read for their own mistakes
 	}
 	var out Block
-	broken := !b.closed
+	broken := !b.closed || p.spoiled(whole)
 	before := p.list.Len()
 	switch name := p.name(head.name()); b.word {
 	case "network":
