@@ -64,7 +64,7 @@ func (c *runCmd) said(before command) (command, error) {
 	return said, nil
 }
 
-// folder is the run folder.
+// folder is the run folder; "" for one of its own.
 func (c *runCmd) folder() (string, error) {
 	switch {
 	case c.Resume != "" && c.Out != "" && filepath.Clean(c.Resume) != filepath.Clean(c.Out):
@@ -76,7 +76,7 @@ func (c *runCmd) folder() (string, error) {
 	case c.Out != "":
 		return c.Out, runtime.Vacant(c.Out)
 	}
-	return filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405")), nil
+	return "", nil
 }
 
 func (c *runCmd) Run(ctx context.Context) error {
@@ -109,6 +109,13 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err := s.keepLast(ctx); err != nil {
 		s.built.drop()
 		return err
+	}
+	if dir == "" {
+		if dir, err = runtime.Fresh(filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405"))); err != nil {
+			s.built.drop()
+			return err
+		}
+		defer os.Remove(dir) // does nothing, unless the run ended before it put anything into it
 	}
 	log := newProgress(os.Stderr)
 	said.Target = s.target.name
