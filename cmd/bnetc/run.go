@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
+	"bnetc/backend"
 	"bnetc/runtime"
 )
 
@@ -130,6 +132,9 @@ func (c *runCmd) Run(ctx context.Context) error {
 	log.end()
 	reportDamage("training", s.data.Train)
 	reportDamage("test", s.data.Test)
+	if errors.Is(err, syscall.ENOSPC) {
+		return &backend.Missing{What: err.Error(), Remedy: "free some space, then go on with " + typed("bnetc", "run", "--resume", dir)}
+	}
 	if errors.Is(err, runtime.ErrInterrupted) {
 		return fmt.Errorf("%w: %s goes on from it", err, typed("bnetc", "run", "--resume", dir))
 	}
