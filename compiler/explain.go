@@ -232,11 +232,7 @@ func settingsText(list []check.Setting) string {
 }
 
 func optimizerText(o check.Optimizer) string {
-	decay := o.Decay
-	if decay == "" {
-		decay = "constant"
-	}
-	return fmt.Sprintf("%s(%s, decay = %s)", o.Name, settingsText(o.Hyper), decay)
+	return fmt.Sprintf("%s(%s, decay = %s)", o.Name, settingsText(o.Hyper), o.Decay)
 }
 
 func trainText(t check.Train) string {

@@ -40,7 +40,10 @@ func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []
 			bad = append(bad, at)
 		case t.Type == symbol["Unknown"]:
 			d := l.Error(diag.UnexpectedCharacter, at, "the language has no character "+quoted(t.Value))
-			if r, _ := utf8.DecodeRuneInString(t.Value); unicode.IsLetter(r) {
+			switch r, _ := utf8.DecodeRuneInString(t.Value); {
+			case typeset[r] != "":
+				d.Hint(quoted(typeset[r]))
+			case unicode.IsLetter(r):
 				d.Hint("names are made of the letters a to z, capital or not, digits and _")
 			}
 			bad = append(bad, at)
@@ -49,6 +52,9 @@ func lexed(src *diag.File, l *diag.List) (code piece, comments []Comment, bad []
 		}
 	}
 }
+
+// typeset are characters of printed text, with what the language writes for them.
+var typeset = map[rune]string{'→': "->", '−': "-", '–': "-", '×': "x", '·': "*", '…': "..", '“': `"`, '”': `"`, '„': `"`, '‖': "|"}
 
 func tokenSpan(src *diag.File, t lexer.Token) diag.Span {
 	return diag.Span{File: src, Start: t.Pos.Offset, End: t.Pos.Offset + len(t.Value)}
@@ -90,10 +96,7 @@ func (p *parser) cutBlocks() []block {
 	for i := 0; i < len(code); {
 		t := code[i]
 		if !topWords[t.Value] {
-			j := i
-			for j < len(code) && !topWords[code[j].Value] {
-				j++
-			}
+			j := unknownEnd(code, i)
 			p.unknownBlock(code[i:j])
 			i = j
 			continue
@@ -103,6 +106,22 @@ func (p *parser) cutBlocks() []block {
 		i = next
 	}
 	return blocks
+}
+
+// unknownEnd is where what begins at code[i] with a word that begins no block ends: behind the brace that closes the one it opens, or before the next block.
+func unknownEnd(code piece, i int) int {
+	depth := 0
+	for ; i < len(code) && !topWords[code[i].Value]; i++ {
+		switch code[i].Value {
+		case "{":
+			depth++
+		case "}":
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return i
 }
 
 func (p *parser) unknownBlock(it piece) {
@@ -115,12 +134,12 @@ func (p *parser) unknownBlock(it piece) {
 func (p *parser) cutBlock(code piece, i int) (block, int) {
 	b := block{word: code[i].Value}
 	j, depth := i+1, 0
-	for j < len(code) && code[j].Value != "{" && !(topWords[code[j].Value] && (startsLine(p.src, code[j]) || depth == 0 && mayEnd(code[i:j]))) {
+	for j < len(code) && code[j].Value != "{" && !p.beginsBlock(code, i, j, depth) {
 		depth = max(0, depth+open(code[j:j+1]))
 		j++
 	}
 	b.head, b.all = code[i:j], code[i:j]
-	if b.word == "use" || b.word == "measure" {
+	if bare[b.word] {
 		return b, j
 	}
 	if j == len(code) || code[j].Value != "{" {
@@ -145,6 +164,20 @@ func (p *parser) cutBlock(code piece, i int) (block, int) {
 	}
 	return b, j
 }
+
+// beginsBlock tells whether the word code[j] begins a block behind the head at code[i], of which depth brackets are open. One that nobody knows does so
+// in the first column with another word behind it, as no expression has two, behind a head that is a block by itself.
+func (p *parser) beginsBlock(code piece, i, j, depth int) bool {
+	t, ends := code[j], depth == 0 && mayEnd(code[i:j])
+	if topWords[t.Value] {
+		return startsLine(p.src, t) || ends
+	}
+	word := func(j int) bool { return j < len(code) && code[j].Type == symbol["Ident"] && !reserved[code[j].Value] }
+	return bare[code[i].Value] && ends && word(j) && word(j+1) && column(p.src, t) == 1
+}
+
+// bare are the blocks without braces.
+var bare = set("use", "measure")
 
 // mayEnd tells whether a head, outside brackets, may end behind its last token: not where something is to follow. A comma too many does not hide
 // the next block.

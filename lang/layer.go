@@ -2,9 +2,15 @@ package lang
 
 import (
 	"strconv"
+	"strings"
 
 	"bnetc/lang/diag"
 )
+
+// kinds are the words that a layer's kind begins with.
+var kindList = []string{"all", "field", "pool", "flatten", "dropout"}
+
+var kinds = set(kindList...)
 
 // connection reads the words of a layer's kind.
 func (p *parser) connection(g *gConnect) *Connection {
@@ -21,8 +27,10 @@ func (p *parser) connection(g *gConnect) *Connection {
 		windows = append([]*gWindow{{span: g.Pool.span, Word: g.Pool, Dims: g.Size}}, windows...)
 		c.Pool, c.Size = Name{}, nil
 	}
-	for _, w := range windows {
-		p.window(c, w.Word, w.Dims)
+	if kinds[c.Word.Text] { // behind a word that nobody knows, who knows
+		for _, w := range windows {
+			p.window(c, w.Word, w.Dims)
+		}
 	}
 	return c
 }
@@ -51,6 +59,9 @@ func (p *parser) missingArrow(it piece) bool {
 		return false
 	}
 	whole, end := p.pieceSpan(it), after(p.src, before).End
+	if p.spoiled(whole) {
+		return true // which has been reported
+	}
 	where, found, units := after(p.src, it), "the end of the layer", "64"
 	if len(rest) > 0 {
 		where, found = tokenSpan(p.src, rest[0]), quoted(rest[0].Value)
@@ -92,6 +103,17 @@ func (p *parser) window(c *Connection, word *gName, dims *gDims) {
 	case "pad":
 		c.Padding = &Padding{Word: name, By: d, Span: name.Span.Union(d.Span)}
 	}
+}
+
+// tokensText is the tokens of a span with a space between each.
+func (p *parser) tokensText(at diag.Span) string {
+	var words []string
+	for _, t := range p.code {
+		if at.Start <= t.Pos.Offset && t.Pos.Offset < at.End {
+			words = append(words, t.Value)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // option reads one option; what stands behind its first word depends on that.
@@ -151,12 +173,8 @@ func (p *parser) option(g *gOption) *Option {
 		o.Inverse.Span.End = o.Span.End
 	}
 	if len(rest) > 0 {
-		at := p.span(rest[0].span)
-		before, after := p.upTo(o.Span.Start, at.Start).Text(), p.src.Text[at.Start:o.Span.End]
-		d := p.list.Error(diag.Syntax, at, "an option ends before this").Label("before this").Expected("`,` or the next layer").Found(quoted(at.Text())).Hint(before + ", " + after)
-		if rest[0].Dims != nil {
-			d.Hint(before + "(" + after + ")")
-		}
+		at := diag.Span{File: p.src, Start: rest[0].Pos.Offset, End: o.Span.End}
+		o.Rest = Name{p.tokensText(at), at}
 	}
 	return o
 }

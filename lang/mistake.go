@@ -58,8 +58,9 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 		found, where = quoted(tokens[i].Value), tokenSpan(p.src, tokens[i])
 		message = f.name + " does not go on with " + found
 	}
-	d := p.list.Error(diag.Syntax, where, message).Label("before this").Expected(expectation(err, tokens[:i], f)).Found(found).Hint(f.example)
-	if f == layerForm && i < len(tokens) && tokens[i].Type == symbol["Ident"] && expectation(err, tokens[:i], f) == f.follows {
+	expected := expectation(err, tokens[:i], f)
+	d := p.list.Error(diag.Syntax, where, message).Label("before this").Expected(expected).Found(found).Hint(f.example)
+	if f == layerForm && i < len(tokens) && tokens[i].Type == symbol["Ident"] && expected == f.follows {
 		d.Hint(p.src.Text[whole.Start:after(p.src, tokens[:i]).End] + ", " + p.src.Text[where.Start:whole.End])
 	}
 	if i == 1 && i < len(tokens) && tokens[i].Value == "=" && slices.Contains([]form{settingForm, optimizerForm, inputForm, requireForm}, f) {
@@ -70,11 +71,25 @@ func (p *parser) syntax(err error, tokens piece, f form) {
 			d.Hint("did you mean " + quoted(n) + "?")
 		}
 	}
-	for _, t := range tokens[max(0, i-1):min(i+1, len(tokens))] {
-		if near := diag.Nearest(t.Value, keywords); t.Type == symbol["Ident"] && near != "" && near != t.Value {
+	for k, t := range tokens[max(0, i-1):min(i+1, len(tokens))] {
+		words := keywords
+		if fits := named(expected); max(0, i-1)+k == i && len(fits) > 0 {
+			words = fits
+		}
+		if near := diag.Nearest(t.Value, words); t.Type == symbol["Ident"] && near != "" && near != t.Value {
 			d.Hint("did you mean " + quoted(near) + "?")
 		}
 	}
+}
+
+// named are the keywords that a text names: those that may stand where it says what is expected.
+func named(expected string) (words []string) {
+	for _, w := range keywords {
+		if strings.Contains(expected, quoted(w)) {
+			words = append(words, w)
+		}
+	}
+	return words
 }
 
 // strayComma reports a comma of an item that breaks off at its i-th token, if a closing bracket or another comma follows it.
@@ -142,7 +157,7 @@ var expectations = []struct{ symbol, words string }{
 	{"<number>", "a number"},
 	{"GDims", "dimensions, such as 28x28x1, or a number"},
 	{"GName", "a name"},
-	{"GConnect", "`all`, `field`, `pool`, `flatten` or `dropout`"},
+	{"GConnect", alternatives(kindList)},
 	{"GOption", "an option, such as `tanh` or `untied`"},
 	{"GString", "a file's name in quotes"},
 	{"GArg", "an argument, such as `lr = 1e-3`"},

@@ -53,7 +53,7 @@ func TestRecovery(t *testing.T) {
 	require.Len(t, Blocks[*Learn](f)[0].Optimizers, 1)
 	rule := Blocks[*Rule](f)[0]
 	require.Len(t, rule.Statements, 3)
-	require.Equal(t, []string{"a", "wrong"}, rule.Lost)
+	require.Equal(t, []string{"a", "wrong", "f"}, rule.Lost)
 	require.Equal(t, "h[l] + a[l]", rule.Statements[1].Expr.String())
 }
 

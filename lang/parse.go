@@ -115,7 +115,7 @@ func (p *parser) block(b block) Block {
 		head = &gHead{} // the items are read for their own mistakes
 	}
 	var out Block
-	broken := !b.closed
+	broken := !b.closed || p.spoiled(whole)
 	before := p.list.Len()
 	switch name := p.name(head.name()); b.word {
 	case "network":
@@ -144,7 +144,7 @@ func (p *parser) block(b block) Block {
 			if s := p.statement(it); s != nil {
 				n.Statements = append(n.Statements, s)
 			} else {
-				n.Lost = append(n.Lost, defined(it))
+				n.Lost = append(n.Lost, defined(it)...)
 			}
 		}
 		n.Broken = broken || p.list.Len() > before
@@ -274,15 +274,23 @@ func (p *parser) statement(it piece) *Statement {
 	return p.finish(s, f, at)
 }
 
-// defined is the name that a statement would define, if it could be parsed.
-func defined(it piece) string {
-	for _, t := range it {
-		if t.Value != "fixed" && t.Value != "inverse" && t.Value != "feedback" {
-			return t.Value
+// defined are the names that a statement may have been meant to define, of those that it begins with: its first words may be misspelt. They include
+// "" where it declares something whose name is none.
+func defined(it piece) (names []string) {
+	for i, t := range it {
+		if t.Type != symbol["Ident"] || reserved[t.Value] {
+			if declares[it[0].Value] && t.Value != "[" || i > 0 && declares[it[i-1].Value] {
+				names = append(names, "")
+			}
+			break
 		}
+		names = append(names, t.Value)
 	}
-	return ""
+	return names
 }
+
+// declares are the words that begin a declaration.
+var declares = set("fixed", "inverse", "feedback")
 
 func (p *parser) define(g *gDefine, it piece) *Statement {
 	return p.finish(&Statement{Kind: Define, Left: g.Left, Expr: g.Expr}, g.For, p.pieceSpan(it))

@@ -123,6 +123,7 @@ type Option struct {
 	Inverse *Connection // of inverse: Word is exact, mirrored, all or field
 	Units   *Number     // of aux
 	Of      *Option     // of aux: its nonlinearity; of init: the scheme with its arguments
+	Rest    Name        // what follows that the option does not take, with a space between its tokens
 	Span    diag.Span
 }
 
@@ -192,7 +193,7 @@ type Rule struct {
 	Params     []*Arg
 	Statements []*Statement
 	Broken     bool     // a statement is missing: it could not be parsed
-	Lost       []string // the names that such statements would define
+	Lost       []string // the names that such statements may define; "" for any
 	Span       diag.Span
 }
 

@@ -93,6 +93,9 @@ func (o *Option) text() string {
 	if o.Of != nil {
 		words = append(words, o.Of.text())
 	}
+	if o.Rest.Text != "" {
+		words = append(words, o.Rest.Text)
+	}
 	return strings.Join(words, " ")
 }
 

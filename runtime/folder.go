@@ -48,6 +48,24 @@ func Vacant(dir string) error {
 	return nil
 }
 
+// Fresh makes a folder that no other run has, whichever begin at once: of the name, or of the name with -2, -3, … behind it.
+func Fresh(name string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return "", makingFolder(err)
+	}
+	dir := name
+	for n := 2; ; n++ {
+		err := os.Mkdir(dir, 0o777)
+		switch {
+		case err == nil:
+			return dir, nil
+		case !errors.Is(err, fs.ErrExist):
+			return "", makingFolder(err)
+		}
+		dir = fmt.Sprintf("%s-%d", name, n)
+	}
+}
+
 func makingFolder(err error) error {
 	return fmt.Errorf("making the run folder: %w; --out DIR names another", err)
 }

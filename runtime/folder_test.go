@@ -464,3 +464,19 @@ func TestReport(t *testing.T) {
 	}
 	require.NotContains(t, page, "NaN")
 }
+
+// TestFresh: runs that begin at once, and name no folder, have each their own.
+func TestFresh(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "runs", "tiny-20260102-030405")
+	for _, want := range []string{name, name + "-2", name + "-3"} {
+		got, err := Fresh(name)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.DirExists(t, got)
+		require.NoError(t, Vacant(got))
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o666))
+	_, err := Fresh(filepath.Join(file, "run"))
+	require.ErrorContains(t, err, "--out DIR")
+}

@@ -23,7 +23,7 @@ func (e *BatchError) Error() string {
 
 // A Result is how a run ended.
 type Result struct {
-	Row   any    // the last row of metrics: an epoch's, or, where the run stopped in the middle of one, a step's
+	Row   any    // the last row of metrics: an epoch's, or, where the run stopped in the middle of one, a step's; of a run without updates its first
 	Steps uint64 // updates made in all
 }
 
@@ -137,6 +137,8 @@ func (t *trainer) begin() error {
 	if t.events, err = openEvents(t.opts.Dir); err != nil {
 		return err
 	}
+	run := t.runRow()
+	t.last = run
 	if resume {
 		if n := len(t.history); n > 0 {
 			t.last = &t.history[n-1]
@@ -144,7 +146,7 @@ func (t *trainer) begin() error {
 		t.opts.Log.Say(t.resuming())
 		return nil
 	}
-	if err := t.metrics.append(t.runRow()); err != nil {
+	if err := t.metrics.append(run); err != nil {
 		return err
 	}
 	return t.checkpoint(latest)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -22,8 +23,14 @@ func TestFullDisk(t *testing.T) {
 	c, log := w.start("--out", "small/run", "--set", "train.log_every=1")
 	require.Error(t, c.Wait())
 	require.Equal(t, statusMissing, c.ProcessState.ExitCode(), log.String())
-	require.Regexp(t, `bnetc: writing .*no space left on device; free some space, then go on from the last checkpoint with --resume`, log.String())
+	require.Regexp(t, `bnetc: writing .*no space left on device; free some space, then go on with bnetc run --resume small/run\n$`, log.String())
 	require.True(t, w.readable("small/run"))
+	compile := exec.Command("bnetc", "compile", "slow.bnet", "-o", "small/slow.bnetx")
+	compile.Dir = w.dir
+	text, err := compile.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, statusMissing, compile.ProcessState.ExitCode(), string(text))
+	require.Regexp(t, `(?s)^bnetc: writing .*no space left on device; free some space\n$`, string(text), "of a bundle there is no run to go on with")
 	require.NoError(t, syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=20m"))
 	w.run("--resume", "small/run", "--save", "rest.safetensors")
 	require.Equal(t, w.file("whole.safetensors"), w.file("rest.safetensors"))

@@ -17,12 +17,22 @@ type fmtCmd struct {
 
 func (fmtCmd) Help() string { return "Example: bnetc fmt --check examples/*.bnet" }
 
+// read is the text of a file; the error says which other name may have been meant.
+func read(file string) ([]byte, error) {
+	if err := readable(file); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
 func (c *fmtCmd) Run() error {
 	failed := false
 	for _, file := range c.Files {
-		text, err := os.ReadFile(file)
+		text, err := read(file)
 		if err != nil {
-			return err
+			fmt.Fprintf(os.Stderr, "bnetc: %v\n", err)
+			failed = true
+			continue
 		}
 		var l diag.List
 		out, ok := lang.Format(&diag.File{Name: file, Text: string(text)}, &l)

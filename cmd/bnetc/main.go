@@ -122,7 +122,7 @@ func classify(err error) (code int, text string) {
 	case errors.As(err, &missing):
 		return statusMissing, err.Error()
 	case errors.Is(err, syscall.ENOSPC):
-		return statusMissing, err.Error() + "; free some space, then go on from the last checkpoint with --resume"
+		return statusMissing, err.Error() + "; free some space"
 	}
 	return statusFault, strings.TrimRight(err.Error(), "\n")
 }

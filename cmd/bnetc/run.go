@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
+	"bnetc/backend"
 	"bnetc/runtime"
 )
 
@@ -64,7 +66,7 @@ func (c *runCmd) said(before command) (command, error) {
 	return said, nil
 }
 
-// folder is the run folder.
+// folder is the run folder; "" for one of its own.
 func (c *runCmd) folder() (string, error) {
 	switch {
 	case c.Resume != "" && c.Out != "" && filepath.Clean(c.Resume) != filepath.Clean(c.Out):
@@ -76,7 +78,7 @@ func (c *runCmd) folder() (string, error) {
 	case c.Out != "":
 		return c.Out, runtime.Vacant(c.Out)
 	}
-	return filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405")), nil
+	return "", nil
 }
 
 func (c *runCmd) Run(ctx context.Context) error {
@@ -110,6 +112,13 @@ func (c *runCmd) Run(ctx context.Context) error {
 		s.built.drop()
 		return err
 	}
+	if dir == "" {
+		if dir, err = runtime.Fresh(filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405"))); err != nil {
+			s.built.drop()
+			return err
+		}
+		defer os.Remove(dir) // does nothing, unless the run ended before it put anything into it
+	}
 	log := newProgress(os.Stderr)
 	said.Target = s.target.name
 	if before.Target != "" && before.Target != said.Target {
@@ -123,6 +132,9 @@ func (c *runCmd) Run(ctx context.Context) error {
 	log.end()
 	reportDamage("training", s.data.Train)
 	reportDamage("test", s.data.Test)
+	if errors.Is(err, syscall.ENOSPC) {
+		return &backend.Missing{What: err.Error(), Remedy: "free some space, then go on with " + typed("bnetc", "run", "--resume", dir)}
+	}
 	if errors.Is(err, runtime.ErrInterrupted) {
 		return fmt.Errorf("%w: %s goes on from it", err, typed("bnetc", "run", "--resume", dir))
 	}

@@ -82,6 +82,7 @@ type checker struct {
 	set      *overrides
 	p        *Program
 	broken   bool // the network has mistakes: shapes are unknown, and what depends on them is left unchecked
+	unread   bool // a layer has an option that nobody knows: which it was to be is unknown
 	layerAt  map[string]diag.Span
 	how      map[string]string       // how a layer's height came about
 	inverses map[*Layer]*lang.Option // what a layer says of its inverse

@@ -49,8 +49,7 @@ func (in *instance) name(e *lang.Expr, env scope) *Expr {
 	case n == "aux":
 		output := in.p.Layers[last-1]
 		if output.Aux == nil {
-			in.fail(diag.MissingAux, in.learn.Rule.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+output.Name+" has none").
-				Also(output.Span, "the output").Also(e.Span, "uses them").Hint("add `, aux 512 tanh` to the output")
+			in.missingAux(e, output)
 			return nil
 		}
 		return &Expr{Op: AuxPart, Layer: last, Space: Space{Kind: Composite, Layer: -last}, Span: e.Span}
@@ -66,14 +65,33 @@ func (in *instance) name(e *lang.Expr, env scope) *Expr {
 	return nil
 }
 
+// missingAux reports an output without the auxiliary units that the rule uses; not where something of the network could not be read.
+func (in *instance) missingAux(e *lang.Expr, output *Layer) {
+	in.failed = true
+	if in.broken || in.unread {
+		return
+	}
+	in.fail(diag.MissingAux, in.learn.Rule.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+output.Name+" has none").
+		Also(output.Span, "the output").Also(e.Span, "uses them").Hint("add `, aux 512 tanh` to the output")
+}
+
+// lost tells whether a name may be what a statement was to define that could not be read, or of which nobody knows what it defines.
+func (in *instance) lost(e *lang.Expr) bool {
+	names := slices.Clone(in.rule.Lost)
+	for s := range in.misplaced {
+		names = append(names, s.Left.Name.Text)
+	}
+	return slices.Contains(names, e.Name.Text) || e.Kind == lang.IndexExpr && slices.Contains(names, "")
+}
+
 // unknownValue reports a name that means nothing for any layer; not where a statement that would define it could not be read, or is wrong.
 func (in *instance) unknownValue(e *lang.Expr, l int, env scope) {
 	in.failed = true
 	n := e.Name
-	declared := in.declares(n.Text)
-	if slices.Contains(in.rule.Lost, n.Text) || slices.ContainsFunc(declared, func(s *lang.Statement) bool { _, wrong := in.wrong[s]; return wrong }) {
+	if in.lost(e) {
 		return
 	}
+	declared := in.declares(n.Text)
 	if declared != nil {
 		in.missingCase(e, n.Text, l, env)
 		return
@@ -140,8 +158,8 @@ func (in *instance) ref(e *lang.Expr, name string, l int, env scope) *Expr {
 // missingCase reports a value or map of a layer that no statement covers, with those that cover others.
 func (in *instance) missingCase(e *lang.Expr, name string, l int, env scope) {
 	in.failed = true
-	if slices.Contains(in.rule.Lost, name) {
-		return // the case may be in what could not be read
+	if in.lost(e) {
+		return
 	}
 	cases := in.declares(name)
 	isMap := cases[0].Kind != lang.Define
@@ -327,8 +345,7 @@ func (in *instance) composite(e *lang.Expr, env scope) *Expr {
 		return nil
 	}
 	if output.Aux == nil {
-		in.fail(diag.MissingAux, in.learn.Rule.Span, "rule "+in.rule.Name.Text+" uses auxiliary output units, and "+output.Name+" has none").
-			Also(output.Span, "the output").Also(e.Span, "uses them").Hint("add `, aux 512 tanh` to the output")
+		in.missingAux(e, output)
 		return nil
 	}
 	if a.Space != (Space{Kind: Activity, Layer: in.last()}) || b.Space != (Space{Kind: Composite, Layer: -in.last()}) {

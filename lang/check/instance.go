@@ -28,6 +28,8 @@ type instance struct {
 
 	env   scope                   // of the statement being instantiated
 	wrong map[*lang.Statement]int // the first layer for which a statement is wrong: what is wrong for the next ones has been said
+
+	misplaced map[*lang.Statement]int // those of wrong that define something, nobody knows what or for which layers
 }
 
 // A textPlace is a position in one of a program's files.

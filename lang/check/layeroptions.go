@@ -58,6 +58,7 @@ func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 	for _, opt := range c.setOptions(d, last) {
 		word := opt.Word.Text
 		class := classOf(word)
+		before := c.list.Len()
 		if class.words != nil || c.findFunction(word) != nil { // of a word that nobody knows nothing follows
 			if first, ok := seen[class]; ok {
 				c.wrong(diag.DuplicateOption, opt.Span, "the "+class.name+" of "+d.Name.Text+" is given twice").Also(first, "the first")
@@ -82,8 +83,21 @@ func (c *checker) options(d *lang.Layer, layer *Layer, last bool) layerOptions {
 		default:
 			layer.Function = c.function(opt, last)
 		}
+		if opt.Rest.Text != "" && c.list.Len() == before { // behind a word that is wrong, who knows
+			c.tooLong(opt)
+		}
 	}
 	return o
+}
+
+// tooLong reports what follows an option that does not take it: the next one, without a comma, or an argument.
+func (c *checker) tooLong(opt *lang.Option) {
+	at, whole := opt.Rest.Span, opt.Span
+	head := strings.TrimRight(whole.File.Text[whole.Start:at.Start], " \t\r\n")
+	d := c.wrong(diag.Syntax, at, "an option ends before this").Label("before this").Expected("`,` or the next layer").Found(quote(at.Text())).Hint(head + ", " + at.Text())
+	if _, err := strconv.ParseFloat(opt.Rest.Text, 64); err == nil {
+		d.Hint(head + "(" + at.Text() + ")")
+	}
 }
 
 // setOptions are a layer's options with those that --set LAYER.WORD=VALUE replaces or adds.
@@ -206,6 +220,7 @@ func (c *checker) function(opt *lang.Option, output bool) Function {
 		for _, class := range optionClasses {
 			options = append(options, class.words...)
 		}
+		c.unread = true
 		c.list.Error(diag.UnknownName, opt.Word.Span, "no nonlinearity or layer option is named "+quote(f.Name)).
 			Nearest(f.Name, slices.Concat(names, options), "nonlinearities: "+strings.Join(names, ", ")+"; options: "+strings.Join(options, ", "))
 		return Function{Name: identity}

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,6 +59,7 @@ func (c *checker) learn(d *lang.Learn, files []*lang.File) {
 	}
 	in.ranges()
 	in.declare()
+	in.misplaced = maps.Clone(in.wrong)
 	in.goals()
 	in.measures()
 	in.spare()

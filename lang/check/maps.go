@@ -209,8 +209,13 @@ func strideText(f Field) string {
 	return fmt.Sprintf("%dx%d", f.StrideH, f.StrideW)
 }
 
+// noInverse reports a pooling layer whose inverse the rule needs; not where its window is unknown.
 func (in *instance) noInverse(layer *Layer, s *lang.Statement) {
 	p := layer.Pool
+	if p.KH == 0 {
+		in.failed = true
+		return
+	}
 	what, why := "max pooling", fmt.Sprintf("does not keep which of its %d inputs was the largest", p.KH*p.KW)
 	if layer.Kind == AveragePool {
 		what, why = "average pooling over windows that overlap", "an input belongs to several averages"

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Functions  []FunctionInfo  // the nonlinearities there are
 	Optimizers []OptimizerInfo // the optimizers there are
-	Decays     []string        // the learning-rate schedules there are
+	Decays     []string        // the learning-rate schedules there are, the default first
 	Precisions []string        // the precisions there are, the default first
 	Largest    int             // how many numbers one tensor may have
 	Set        []string        // PATH=VALUE of --set

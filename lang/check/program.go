@@ -251,7 +251,7 @@ type Setting struct {
 type Optimizer struct {
 	Name  string
 	Hyper []Setting
-	Decay string // "", constant, step, exponential, cosine: of the learning rate over epochs
+	Decay string // constant, step, exponential, cosine: of the learning rate over epochs
 	Span  diag.Span
 }
 

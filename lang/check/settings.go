@@ -271,7 +271,7 @@ func (c *checker) badSet(path, value, want string) {
 
 // optimizer reads one optimizer of a learn block, or of --set.
 func (c *checker) optimizer(o *lang.Optimizer) Optimizer {
-	out := Optimizer{Name: o.Name.Text, Span: o.Span}
+	out := Optimizer{Name: o.Name.Text, Decay: c.opts.Decays[0], Span: o.Span}
 	var names []string
 	for _, row := range c.opts.Optimizers {
 		names = append(names, row.Name)

@@ -49,7 +49,11 @@ func (c *checker) fieldShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool
 
 func (c *checker) poolShape(d *lang.Layer, in Shape) (Connectivity, Shape, bool) {
 	if t := d.Kind.Pool.Text; t != "max" && t != "average" {
-		c.wrong(diag.BadPool, d.Kind.Span, "pooling is `max` or `average`").Hint("pool max 2x2")
+		at := d.Kind.Span
+		if t != "" {
+			at = d.Kind.Pool.Span
+		}
+		c.wrong(diag.BadPool, at, "pooling is `max` or `average`").Nearest(t, []string{"max", "average"}, "pool max 2x2, or pool average 2x2")
 		return Connectivity{}, Shape{}, false
 	}
 	k := d.Kind

@@ -141,9 +141,7 @@ func (p *Program) learnSource() *lang.Learn {
 		for _, h := range g.o.Hyper {
 			o.Args = append(o.Args, argSource(h.Name, h.Value))
 		}
-		if g.o.Decay != "" {
-			o.Args = append(o.Args, &lang.Arg{Name: lang.Name{Text: "decay"}, Value: lang.Literal{Word: g.o.Decay}})
-		}
+		o.Args = append(o.Args, &lang.Arg{Name: lang.Name{Text: "decay"}, Value: lang.Literal{Word: g.o.Decay}})
 		n.Optimizers = append(n.Optimizers, o)
 	}
 	for _, r := range p.source.requires {
