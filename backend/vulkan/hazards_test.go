@@ -10,8 +10,8 @@ import (
 	"bnetc/ir/ref"
 )
 
-// What one lane stores, another sees, whichever way the loops and conditions in between lead; in kernels of two sizes of vectors, and where matrices are all that is
-// computed together. None of them lets an invocation come where others do not when they meet.
+// What one lane stores, another sees, whichever way the loops and conditions in between lead; in kernels of two sizes of vectors, where matrices are all that is
+// computed together, and in what stands beside parallel loops. None of them lets an invocation come where others do not when they meet.
 func TestLanesMeet(t *testing.T) {
 	for name, text := range map[string]string{
 		"behind a condition that does not hold": `
@@ -74,6 +74,62 @@ kernel k
   serial i in 8
     serial j in 8
       store sums[i, j] = tile[i, j] + 1
+`,
+		"a tile beside parallel loops": `
+buffer w temp f16 [8, 8]
+buffer tile local [8, 8]
+buffer sums weight [8, 8]
+buffer more weight [2, 8]
+
+kernel fill
+  serial i in 8
+    vector lane in 8
+      store w[i, lane] = #(i+lane)
+
+kernel k
+  matrix m in 8
+    matrix n in 8
+      let s = 0
+      matrix k in 8
+        s += w[m, k] * w[k, n]
+      store tile[m, n] = s
+  serial i in 8
+    vector lane in 8
+      store sums[i, lane] = tile[i, lane] + 1
+  parallel g in 2
+    vector lane in 8
+      store more[g, lane] += #(g+lane)
+`,
+		"the last element beside parallel loops": `
+buffer a weight [65]
+buffer m weight [65]
+
+kernel k
+  parallel i in 2
+    vector lane in 32
+      let x = m[32*i+lane] + 1
+      store a[32*i+lane] = a[32*i+lane] + x * m[32*i+lane]
+      store m[32*i+lane] = x
+  let y = m[64] + 1
+  let z = a[64] + y * m[64]
+  store a[64] = z
+  store m[64] = y
+`,
+		"what parallel loops read, and others": `
+buffer a weight [64]
+buffer b weight [1]
+buffer c weight [2]
+
+kernel k
+  let x = b[0] + 1
+  serial n in 3
+    x += #(n)
+  parallel i in 2
+    vector lane in 32
+      store a[32*i+lane] += x
+  let y = x + 1
+  store c[0] += y
+  store c[1] = x
 `,
 		"turns": `
 buffer a weight [32]

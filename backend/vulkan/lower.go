@@ -177,31 +177,11 @@ func (w *lowering) pop(next *spirv.Block) {
 	w.top().block = next
 }
 
-// A segment is a part of a kernel's body with workgroups of its own: a nest of parallel loops, or statements that store something and are executed once.
-type segment struct {
-	nest   []*kernel.Loop
-	body   []kernel.Stmt
-	groups int
-}
-
 // segments lowers a kernel's body. Workgroups are numbered through: those of the first segment come first. What stores nothing belongs to all that follow.
 func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
-	parallel := slices.ContainsFunc(body, isParallel)
-	var parts []segment
-	total := 0
-	for _, s := range body {
-		part := segment{body: []kernel.Stmt{s}}
-		switch {
-		case isParallel(s):
-			part = nestOf(s.(*kernel.Loop))
-		case !parallel && len(parts) > 0:
-			parts[0].body = append(parts[0].body, s)
-			continue
-		case !parallel || stores(s):
-			part.groups = 1
-		}
-		parts = append(parts, part)
-		total += part.groups
+	parts, total := segmentsOf(w.plan, body), 0
+	for _, s := range parts {
+		total += s.groups
 	}
 	groups = [3]int{max(total, 1), 1, 1}
 	width := w.limits.Groups
@@ -222,6 +202,7 @@ func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
 	first := 0
 	for _, s := range parts {
 		if s.groups == 0 {
+			w.hazards = hazardsOf(s.body, w.local)
 			w.body(s.body, in)
 			continue
 		}
@@ -238,32 +219,6 @@ func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
 		w.when(w.all(conditions), nil, run)
 	}
 	return groups
-}
-
-// nestOf is a parallel loop with the loops perfectly nested in it.
-func nestOf(l *kernel.Loop) segment {
-	s := segment{nest: []*kernel.Loop{l}, groups: l.Extent}
-	for len(l.Body) == 1 && isParallel(l.Body[0]) {
-		l = l.Body[0].(*kernel.Loop)
-		s.nest = append(s.nest, l)
-		s.groups *= l.Extent
-	}
-	s.body = l.Body
-	return s
-}
-
-func isParallel(s kernel.Stmt) bool {
-	l, ok := s.(*kernel.Loop)
-	return ok && l.Mark == kernel.Parallel
-}
-
-func stores(s kernel.Stmt) bool {
-	found := false
-	kernel.Walk([]kernel.Stmt{s}, func(s kernel.Stmt) {
-		_, ok := s.(*kernel.Store)
-		found = found || ok
-	})
-	return found
 }
 
 // segment lowers one segment for the workgroup of a number, less that of the segment's first.
