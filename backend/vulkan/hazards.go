@@ -18,7 +18,7 @@ type hazards struct {
 // hazardsOf finds the buffers of a segment that one invocation may store and another load.
 func hazardsOf(body []kernel.Stmt, local int) hazards {
 	h := hazards{open: map[int]bool{}, loaded: map[int]bool{}, stored: map[int]bool{}, later: []bool{false}}
-	if local == 1 || !containsVector(body) {
+	if local == 1 || !containsVector(body) && !multiplies(body) {
 		return h
 	}
 	loads, stores := accesses(body)
@@ -131,6 +131,14 @@ func (h *hazards) enter(w *lowering, body []kernel.Stmt, later bool) {
 }
 
 func (h *hazards) leave() { h.later = h.later[:len(h.later)-1] }
+
+// perhaps lowers what may be passed over: whoever does has met nobody there.
+func (h *hazards) perhaps(run func()) {
+	loaded, stored := maps.Clone(h.loaded), maps.Clone(h.stored)
+	run()
+	maps.Copy(h.loaded, loaded)
+	maps.Copy(h.stored, stored)
+}
 
 // meet puts a meeting before a statement that needs one: a vector loop, or a scalar statement, which all invocations execute but where the first alone
 // stores. Where no vector loop follows, nothing depends on what the others then see.

@@ -29,6 +29,7 @@ type lowering struct {
 	shared  spirv.ID          // workgroup memory, where lanes are added up there
 	locals  map[int]spirv.ID  // other workgroup memory: local buffers
 	vector  *kernel.Loop      // the vector loop around
+	hasLane spirv.ID          // whether the invocation has a lane in it, where those without come along
 	varies  map[spirv.ID]bool // values that may be another one in another lane
 	forked  int               // conditions around that may be
 	sheet   *sheet            // the matrix loops around
@@ -176,31 +177,11 @@ func (w *lowering) pop(next *spirv.Block) {
 	w.top().block = next
 }
 
-// A segment is a part of a kernel's body with workgroups of its own: a nest of parallel loops, or statements that store something and are executed once.
-type segment struct {
-	nest   []*kernel.Loop
-	body   []kernel.Stmt
-	groups int
-}
-
 // segments lowers a kernel's body. Workgroups are numbered through: those of the first segment come first. What stores nothing belongs to all that follow.
 func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
-	parallel := slices.ContainsFunc(body, isParallel)
-	var parts []segment
-	total := 0
-	for _, s := range body {
-		part := segment{body: []kernel.Stmt{s}}
-		switch {
-		case isParallel(s):
-			part = nestOf(s.(*kernel.Loop))
-		case !parallel && len(parts) > 0:
-			parts[0].body = append(parts[0].body, s)
-			continue
-		case !parallel || stores(s):
-			part.groups = 1
-		}
-		parts = append(parts, part)
-		total += part.groups
+	parts, total := segmentsOf(w.plan, body), 0
+	for _, s := range parts {
+		total += s.groups
 	}
 	groups = [3]int{max(total, 1), 1, 1}
 	width := w.limits.Groups
@@ -221,6 +202,7 @@ func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
 	first := 0
 	for _, s := range parts {
 		if s.groups == 0 {
+			w.hazards = hazardsOf(s.body, w.local)
 			w.body(s.body, in)
 			continue
 		}
@@ -237,32 +219,6 @@ func (w *lowering) segments(body []kernel.Stmt) (groups [3]int) {
 		w.when(w.all(conditions), nil, run)
 	}
 	return groups
-}
-
-// nestOf is a parallel loop with the loops perfectly nested in it.
-func nestOf(l *kernel.Loop) segment {
-	s := segment{nest: []*kernel.Loop{l}, groups: l.Extent}
-	for len(l.Body) == 1 && isParallel(l.Body[0]) {
-		l = l.Body[0].(*kernel.Loop)
-		s.nest = append(s.nest, l)
-		s.groups *= l.Extent
-	}
-	s.body = l.Body
-	return s
-}
-
-func isParallel(s kernel.Stmt) bool {
-	l, ok := s.(*kernel.Loop)
-	return ok && l.Mark == kernel.Parallel
-}
-
-func stores(s kernel.Stmt) bool {
-	found := false
-	kernel.Walk([]kernel.Stmt{s}, func(s kernel.Stmt) {
-		_, ok := s.(*kernel.Store)
-		found = found || ok
-	})
-	return found
 }
 
 // segment lowers one segment for the workgroup of a number, less that of the segment's first.
@@ -645,7 +601,7 @@ func (w *lowering) where(s *kernel.Where, instances []instance, later bool) {
 			}
 			bind(p)
 			w.hazards.enter(w, nil, later)
-			w.body(s.Body, group)
+			w.hazards.perhaps(func() { w.body(s.Body, group) })
 			w.hazards.leave()
 		})
 		w.touch(s.Body)
@@ -673,28 +629,60 @@ func (w *lowering) vectorLoop(l *kernel.Loop, instances []instance) {
 	outside := make([]spirv.ID, len(cells))
 	for i, c := range cells {
 		outside[i] = c.value
-		switch how[c] {
-		case kernel.Sum:
-			c.value = w.float(0)
-		case kernel.Largest:
-			c.value = w.m.FloatBits(minusInfinity)
-		default:
-			panic("bug: kernel " + w.kernel.Name + " sets a variable in a vector loop, where it may only be added to")
-		}
+		c.value = w.neutral(how[c])
 	}
 	w.vector = l
-	condition := spirv.ID(0)
+	has := spirv.ID(0)
 	if l.Extent < w.local {
-		condition = w.emit(spirv.OpULessThan, w.m.Bool(), w.lane, w.uint(l.Extent))
+		has = w.emit(spirv.OpULessThan, w.m.Bool(), w.lane, w.uint(l.Extent))
 	}
-	w.when(condition, cells, func() { w.body(l.Body, instances) })
-	w.vector = nil
+	if has != 0 && w.addsUpWithin(l) {
+		w.hasLane = has
+		last := w.choose(has, w.lane, w.uint(l.Extent-1))
+		for _, in := range instances {
+			in.at[l.Var] = position{id: last}
+		}
+		w.body(l.Body, instances)
+	} else {
+		w.when(has, cells, func() { w.body(l.Body, instances) })
+	}
 	for i, c := range cells {
-		c.value = w.combine(how[c], outside[i], w.overLanes(how[c], c.value))
+		c.value = w.combine(how[c], outside[i], w.overLanes(how[c], w.ofLane(how[c], c.value)))
 	}
+	w.vector, w.hasLane = nil, 0
+}
+
+// addsUpWithin tells whether the lanes of a loop are added up in it, since they store to one place: all invocations meet there, those without a lane, too, which
+// go along with the last one and store nothing.
+func (w *lowering) addsUpWithin(l *kernel.Loop) bool {
+	found := false
+	kernel.Walk(l.Body, func(s kernel.Stmt) {
+		x, ok := s.(*kernel.Store)
+		found = found || ok && x.How != kernel.Set && w.plan.Buffers[x.Buffer].Stride(x.Index, l.Var) == 0
+	})
+	return found
+}
+
+// ofLane is a value of an invocation that has a lane, and else what changes nothing.
+func (w *lowering) ofLane(how kernel.How, value spirv.ID) spirv.ID {
+	if w.hasLane == 0 {
+		return value
+	}
+	return w.choose(w.hasLane, value, w.neutral(how))
 }
 
 const minusInfinity = 0xff800000
+
+// neutral is what changes nothing that it is combined with.
+func (w *lowering) neutral(how kernel.How) spirv.ID {
+	switch how {
+	case kernel.Sum:
+		return w.float(0)
+	case kernel.Largest:
+		return w.m.FloatBits(minusInfinity)
+	}
+	panic("bug: kernel " + w.kernel.Name + " sets a variable in a vector loop, where it may only be added to")
+}
 
 // combine is old + new, or the larger of the two.
 func (w *lowering) combine(how kernel.How, old, new spirv.ID) spirv.ID {

@@ -208,12 +208,12 @@ func (w *lowering) storeStatement(s *kernel.Store, in instance) {
 	case w.vector != nil && !lane && s.How == kernel.Set:
 		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(w.vector.Extent-1)), nil, one)
 	case w.vector != nil && !lane:
-		value = w.overLanes(s.How, value)
+		value = w.overLanes(s.How, w.ofLane(s.How, value))
 		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, one)
 	case w.vector == nil && w.local > 1:
 		w.when(w.emit(spirv.OpIEqual, w.m.Bool(), w.lane, w.uint(0)), nil, one)
 	default:
-		one()
+		w.when(w.hasLane, nil, one)
 	}
 	w.version[s.Buffer]++
 }
