@@ -165,8 +165,14 @@ func biases(s check.Shape, own bool) []int {
 
 func untied(c check.Connectivity) bool { return c.Dense || c.Untied }
 
-// newOracle reads the sizes of a program; false if it has layers that the oracle does not know.
+// oracleRules are those that sample is written for.
+var oracleRules = []string{"bp", "fa", "dfa", "from_input", "tp", "dtp", "sdtp", "ao_sdtp"}
+
+// newOracle reads the sizes of a program; false if it has layers, or a rule, that the oracle does not know.
 func newOracle(p *check.Program, batch int) (*oracle, bool) {
+	if !slices.Contains(oracleRules, p.Rule) {
+		return nil, false
+	}
 	o := &oracle{source: p, batch: batch, state: map[string][]float64{}, count: map[string]int{}, layers: []oracleLayer{{units: p.Input.Units()}}}
 	below := p.Input
 	for _, l := range p.Layers {
