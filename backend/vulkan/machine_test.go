@@ -431,6 +431,13 @@ func TestWhatIsMissing(t *testing.T) {
 		_, err := (&Backend{}).Build(context.Background(), p)
 		missing(t, err, "the plan adding needs 16384.00 GiB of the device's memory (parameters 16384.00 GiB, optimizer state 0.0 MiB, activities 0.0 MiB)")
 	})
+	t.Run("memory at once", func(t *testing.T) {
+		p := adding(t, 4)
+		for i := range 3 { // no one of them is too long
+			p.Buffers = append(p.Buffers, kernel.Buffer{Name: fmt.Sprint("h", i), Shape: []int{1 << 28}, Offset: i << 28})
+		}
+		missing(t, enough(p, &Device{Name: "Voodoo", Memory: 8 << 30, allocation: 2 << 30}), "the activities of plan adding hold 3.00 GiB, and Voodoo allocates at most 2.00 GiB at once; use a smaller batch (--batch)")
+	})
 	t.Run("no driver", func(t *testing.T) {
 		t.Setenv("VK_ICD_FILENAMES", filepath.Join(t.TempDir(), "none.json"))
 		t.Setenv("VK_DRIVER_FILES", os.Getenv("VK_ICD_FILENAMES"))

@@ -166,6 +166,10 @@ func enough(p *kernel.Plan, d *Device) error {
 			Remedy: "use a smaller batch (--batch) or network, another device (--device), or " + otherwise,
 		}
 	}
+	if size := 4 * int64(arenaOf(p)); d.allocation > 0 && size > d.allocation {
+		return &backend.Missing{What: fmt.Sprintf("the activities of plan %s hold %s, and %s allocates at most %s at once", p.Name, sizeText(size), d, sizeText(d.allocation)),
+			Remedy: "use a smaller batch (--batch), or " + otherwise}
+	}
 	for i := range p.Buffers {
 		if size := 4 * int64(p.Buffers[i].Floats()); d.allocation > 0 && size > d.allocation {
 			return &backend.Missing{What: fmt.Sprintf("%s holds %s, and %s allocates at most %s at once", p.Buffers[i].Name, sizeText(size), d, sizeText(d.allocation)), Remedy: otherwise}
