@@ -23,7 +23,7 @@ func supported(p *kernel.Plan, k *kernel.Kernel, windows map[int][]window, l Lim
 			return &backend.Missing{What: fmt.Sprintf("kernel %s multiplies matrices of %s, and the device does not", k.Name, m), Remedy: anew}
 		}
 	}
-	if lanes := widest(k.Body); len(products) > 0 && lanes > 1 && lanes != l.Subgroup {
+	if lanes := widest(k.Body); len(products) > 0 && lanes > l.Subgroup {
 		return &backend.Missing{What: fmt.Sprintf("kernel %s multiplies matrices in vectors of %d lanes, and the device's subgroups have %d", k.Name, lanes, l.Subgroup), Remedy: anew}
 	}
 	read, written := k.Buffers()

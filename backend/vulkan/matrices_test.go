@@ -163,11 +163,11 @@ func TestAgreeInMatrices(t *testing.T) {
 	programs.Agree(t, &strict{t: t}, target, table)
 }
 
-// A device without the matrices, with subgroups of another size, or with little shared memory is refused such a plan.
+// A device without the matrices, with smaller subgroups, or with little shared memory is refused such a plan.
 func TestWithoutMatrices(t *testing.T) {
 	for want, change := range map[string]func(l *Limits){
 		"kernel h1 multiplies matrices of 8x8x8 f16, and the device does not":                      func(l *Limits) { l.Matrices = nil },
-		"kernel h1 multiplies matrices in vectors of 8 lanes, and the device's subgroups have 32":  func(l *Limits) { l.Subgroup = 32 },
+		"kernel h1 multiplies matrices in vectors of 8 lanes, and the device's subgroups have 4":   func(l *Limits) { l.Subgroup = 4 },
 		"kernel h1 has 1024 bytes that a workgroup shares, and the device 1000":                    func(l *Limits) { l.Shared = 1000 },
 		"kernel h1 multiplies matrices, and x.lanes is longer than a storage buffer of the device": func(l *Limits) { l.Range = 1024 },
 	} {

@@ -1,0 +1,44 @@
+package vulkan
+
+import (
+	"strings"
+	"testing"
+
+	"bnetc/compiler"
+	"bnetc/internal/programs"
+	"bnetc/ir/kernel"
+)
+
+// gpus are devices that are not here.
+var gpus = []struct {
+	name     string
+	limits   Limits
+	target   compiler.Target
+	matrices []kernel.MatrixProduct
+}{
+	{"nvidia", Limits{Unroll: 4, Subgroup: 32, Local: 1024, Shared: 49152}, compiler.NVIDIA, nil},
+	{"nvidia with matrices", Limits{Unroll: 4, Subgroup: 32, Local: 1024, Shared: 49152}, compiler.NVIDIA, []kernel.MatrixProduct{{Rows: 16, Columns: 16, Depth: 16, Of: kernel.F16}, {Rows: 16, Columns: 8, Depth: 8, Of: kernel.BF16}}},
+	{"least", least, compiler.Subgroup32, nil},
+	{"subgroup 64", Limits{Unroll: 4, Subgroup: 64, Local: 1024, Shared: 65536}, compiler.Subgroup64, nil},
+	{"least of 64", least, compiler.Subgroup64, nil},
+}
+
+// Programs agree with the reference executor on devices that are not here, none of whose invocations waits for another unless it is told to. Of the table, it is
+// those whose layers leave something over beside vectors and matrices, and some more.
+func TestAgreeOnGPUs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	for n, g := range gpus {
+		t.Run(g.name, func(t *testing.T) {
+			g.limits.Matrices, g.target.Matrices = g.matrices, g.matrices
+			var table []programs.Program
+			for i, p := range programs.All() {
+				if *full || i%31 == 6*n || strings.HasPrefix(p.Name, "16 and more") || strings.HasPrefix(p.Name, "17 channels in") {
+					table = append(table, p)
+				}
+			}
+			programs.Agree(t, &emulator{g.limits}, g.target, table)
+		})
+	}
+}
