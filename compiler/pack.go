@@ -170,6 +170,10 @@ func (b *builder) copyPanels(lanes, to int, block, first kernel.Index, panels, p
 			Value: only(load(lanes, block, plus(within, panel, p), v("n")))}})...)
 	}
 	outer := []kernel.Loop{{Var: "n", Extent: samples}}
+	if parts := b.target.partsOf(samples, panels); parts > 1 {
+		outer = []kernel.Loop{{Var: "n.part", Extent: parts, Mark: kernel.Parallel}, {Var: "n", Extent: samples / parts}}
+		inner = replaceVar(inner, "n", plus(v("n"), v("n.part"), samples/parts))
+	}
 	if panels > 1 {
 		outer = append([]kernel.Loop{{Var: "p", Extent: panels, Mark: b.target.shared()}}, outer...)
 	}

@@ -55,6 +55,15 @@ func (t *Target) lanes(batch int) int {
 	return t.Vector
 }
 
+// partsOf is into how many parts of one size an extent is cut where others have so few positions that workers would have nothing to do.
+func (t *Target) partsOf(extent, positions int) int {
+	parts := 1
+	for t.Wide && parts < extent && (positions*parts < t.Positions || extent%parts != 0) {
+		parts++
+	}
+	return parts
+}
+
 // columns is how many vectors of columns a gradient's tile has.
 func (t *Target) columns() int {
 	if t.Columns > 0 {

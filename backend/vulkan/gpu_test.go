@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"bnetc/compiler"
 	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
@@ -41,4 +43,19 @@ func TestAgreeOnGPUs(t *testing.T) {
 			programs.Agree(t, &emulator{g.limits}, g.target, table)
 		})
 	}
+}
+
+// What lays activities out for the updates of weights is shared out among many workgroups, however few panels there are.
+func TestPackingIsSharedOut(t *testing.T) {
+	plan := planOf(t, "mnist_fc_sdtp_parallel.bnet", 128, compiler.NVIDIA)
+	shaders, err := encode(plan, place(plan), gpus[0].limits)
+	require.NoError(t, err)
+	packs := 0
+	for _, s := range shaders {
+		if strings.Contains(s.Name, ".panels") {
+			require.Equal(t, 2*128, s.Groups[0], s.Name)
+			packs++
+		}
+	}
+	require.NotZero(t, packs)
 }
