@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"bnetc/ir"
 	"bnetc/ir/kernel"
 )
 
@@ -13,6 +14,7 @@ import (
 //	buffer h1 temp [8, 256, 16]        →   buffer h1 temp bf16 [8, 256, 16]
 //	buffer l2.s20.sum temp [8, 64, 16]     the same: the kernel that writes it reads it again, to add to it
 //	buffer loss temp [8, 1, 16]            the same: one number a sample, a loss or a norm, saves nothing
+//	buffer l1.s9.tiles32 temp [8, 32, 16]  the same: what is read of it is only added up
 //
 // Parameters, optimizer states and running sums stay as they are: steps of learning are smaller than what 16 bits can tell apart.
 func narrow(p *kernel.Plan, _ *Target) []Remark {
@@ -33,6 +35,7 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 			travels[b] = travels[b] || slices.ContainsFunc(writers[b], func(w int) bool { return w != k })
 		}
 	}
+	partial := addedUp(p)
 	narrowed, temps, saved := 0, 0, 0
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
@@ -40,7 +43,7 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 			continue
 		}
 		temps++
-		if before := b.Floats(); travels[i] && !perSample(b) && !bySlab(b) {
+		if before := b.Floats(); travels[i] && !perSample(b) && !partial[i] {
 			b.Type = p.Precision
 			narrowed++
 			saved += before - b.Floats()
@@ -55,8 +58,27 @@ func narrow(p *kernel.Plan, _ *Target) []Remark {
 // perSample tells whether a buffer holds one number for each sample, in lanes.
 func perSample(b *kernel.Buffer) bool { return len(b.Shape) == 3 && b.Shape[1] == 1 }
 
-// bySlab tells whether a buffer holds partial sums of a gradient: steps of learning, too.
-func bySlab(b *kernel.Buffer) bool { return len(b.Shape) == 2 }
+// addedUp tells of which buffers nothing is read but to be added up: they hold parts of a sum, a gradient's by slabs or a loss's by tiles, and those grow beyond
+// what 16 bits can hold of their terms.
+func addedUp(p *kernel.Plan) []bool {
+	only := slices.Repeat([]bool{true}, len(p.Buffers))
+	for _, k := range p.Kernels {
+		kernel.Walk(k.Body, func(s kernel.Stmt) {
+			v := kernel.ValueOf(s)
+			if v == nil {
+				return
+			}
+			a, sums := s.(*kernel.Assign)
+			sums = sums && a.How == kernel.Sum && v.Expr.Op == ir.OpInput
+			for _, o := range v.Operands {
+				if o.Kind == kernel.Load {
+					only[o.Buffer] = only[o.Buffer] && sums
+				}
+			}
+		})
+	}
+	return only
+}
 
 // storage is the type of a precision's name, which the checker has found among Tables.
 func storage(precision string) kernel.Type {

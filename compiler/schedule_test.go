@@ -2,6 +2,7 @@ package compiler_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 	"bnetc/backend/cpu"
 	"bnetc/compiler"
 	"bnetc/internal/programs"
+	"bnetc/ir/kernel"
 	"bnetc/ir/tensor"
 )
 
@@ -76,6 +78,26 @@ func TestTileSums(t *testing.T) {
 	}
 }
 
+// Sums of tiles stay in 32 bits where what travels has 16: they grow beyond what those hold of a square.
+func TestTileSumsStayWide(t *testing.T) {
+	p := programs.Program{Name: "n", Text: "network n {\n  input 19\n  layer l1 = all -> 257, tanh\n  output y = all -> 5, softmax\n}\n" +
+		"learn sdtp { forward adam(lr = 0.01)\n  inverse adam(lr = 0.01)\n}\ntrain on npy(\"x.npy\", \"y.npy\") { batch 7  precision f16 }\n"}
+	c, err := p.Compile(targets[1])
+	require.NoError(t, err)
+	sums, narrow := 0, 0
+	for _, b := range c.Plan.Buffers {
+		if strings.Contains(b.Name, ".tiles") {
+			require.Equal(t, kernel.F32, b.Type, b.Name)
+			sums++
+		}
+		if b.Type == kernel.F16 {
+			narrow++
+		}
+	}
+	require.NotZero(t, sums)
+	require.NotZero(t, narrow)
+}
+
 // A field that covers all of its input and shares its weights by tiles has the weights of a dense layer, and an inverse with a bias for each channel.
 func TestBiasOfChannels(t *testing.T) {
 	p := programs.Program{Name: "n", Text: "network n {\n  input image 2x4x1\n  layer l1 = field 2x2 stride 3x3 pad 1 -> 9, untied, tanh\n  layer l2 = field 1x2 stride 3x1 valid -> 2, share tile 3x1, sigmoid\n  output y = all -> 15, identity\n}\n" +
@@ -90,32 +112,29 @@ func TestBiasOfChannels(t *testing.T) {
 	}
 }
 
-// A bound that depends on the units leaves a sum whole, however small the cache: of one channel, the units are places along the border.
+// A sum stays whole, however small the cache, where a bound depends on its units, as that of one channel's places along the border does; and where every loop
+// of it meets the border, as those over a window of one channel do: a slab of it has no bounds of its own.
 func TestSlabsAtTheBorder(t *testing.T) {
-	p := programs.Program{Name: "n", Text: "network n {\n  input image 1x1x39\n  layer l1 = field 3x2 stride 2x1 pad 1 -> 1, untied, relu\n  output y = all -> 12, identity\n}\n" +
-		"learn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 20 }\n"}
-	target := compiler.Target{Name: "small", Vector: 16, Registers: 32, Cache: 1000, L2: 16 << 10, Workers: 3, BatchLocal: true}
-	cut, err := p.Compile(target)
-	require.NoError(t, err)
-	target.L2 = 0
-	whole, err := p.Compile(target)
-	require.NoError(t, err)
-	trial := newTrial(cut.Tensor, programs.Settings(cut.Source, 1), 1)
-	sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, cut), 1e-9, "at the border")
-}
-
-// A sum whose every loop meets the border, as that over a window of one channel does, stays whole: a slab of it has no bounds of its own.
-func TestNoSlabsAcrossTheBorder(t *testing.T) {
-	p := programs.Program{Name: "n", Text: "network n {\n  input image 3x20x1\n  layer l1 = field 3x32 -> 9, shared, tanh\n  output y = all -> 10, softmax\n}\n" +
-		"learn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 40 }\n"}
-	target := compiler.Target{Name: "small", Vector: 4, Registers: 16, Cache: 1 << 20, L2: 1 << 10, Workers: 1, BatchLocal: true}
-	small, err := p.Compile(target)
-	require.NoError(t, err)
-	target.L2 = 0
-	whole, err := p.Compile(target)
-	require.NoError(t, err)
-	trial := newTrial(small.Tensor, programs.Settings(small.Source, 1), 1)
-	sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, small), 1e-9, "at the border")
+	for name, c := range map[string]struct {
+		text   string
+		target compiler.Target
+	}{
+		"units": {"  input image 1x1x39\n  layer l1 = field 3x2 stride 2x1 pad 1 -> 1, untied, relu\n  output y = all -> 12, identity\n",
+			compiler.Target{Name: "small", Vector: 16, Registers: 32, Cache: 1000, L2: 16 << 10, Workers: 3, BatchLocal: true}},
+		"terms": {"  input image 3x20x1\n  layer l1 = field 3x32 -> 9, shared, tanh\n  output y = all -> 10, softmax\n",
+			compiler.Target{Name: "small", Vector: 4, Registers: 16, Cache: 1 << 20, L2: 1 << 10, Workers: 1, BatchLocal: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := programs.Program{Name: "n", Text: "network n {\n" + c.text + "}\nlearn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 40 }\n"}
+			small, err := p.Compile(c.target)
+			require.NoError(t, err)
+			c.target.L2 = 0
+			whole, err := p.Compile(c.target)
+			require.NoError(t, err)
+			trial := newTrial(small.Tensor, programs.Settings(small.Source, 1), 1)
+			sameParams(t, trial.onKernels(t, whole), trial.onKernels(t, small), 1e-9, "at the border")
+		})
+	}
 }
 
 // Workers that share the batch begin at different register tiles, and ask, while one is computed, for the weights of the next, a line at a time where a line
