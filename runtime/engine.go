@@ -10,8 +10,8 @@ import (
 	"bnetc/ir/kernel"
 )
 
-// An engine is a machine with what a program needs to run on it: its settings, and the sums that it adds up.
-type engine struct {
+// An Engine is a machine with what a program needs to run on it: its settings, and the sums that it adds up.
+type Engine struct {
 	prog    *Program
 	plan    *kernel.Plan
 	machine backend.Machine
@@ -20,21 +20,31 @@ type engine struct {
 	ended   results
 }
 
-// newEngine builds a plan of a program. Nothing is in its buffers yet.
-func newEngine(ctx context.Context, prog *Program, plan *kernel.Plan, b backend.Backend) (*engine, error) {
-	set, err := newSettings(prog, plan)
-	if err != nil {
-		return nil, err
+// NewEngine takes over the machine of one of a program's plans, draws its parameters and clears what else outlives a step. It wants no data, so that it may be
+// made while that is read.
+func NewEngine(ctx context.Context, prog *Program, plan *kernel.Plan, m backend.Machine) (*Engine, error) {
+	e := &Engine{prog: prog, plan: plan, machine: m, sums: sumsOf(plan)}
+	var err error
+	if e.set, err = newSettings(prog, plan); err == nil {
+		err = initialize(ctx, plan, m, prog.Seed)
 	}
-	m, err := b.Build(ctx, plan)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.Close())
 	}
-	return &engine{prog: prog, plan: plan, machine: m, set: set, sums: sumsOf(plan)}, nil
+	return e, nil
 }
 
+// Plan is what the engine's machine runs.
+func (e *Engine) Plan() *kernel.Plan { return e.plan }
+
+// Machine is the engine's machine.
+func (e *Engine) Machine() backend.Machine { return e.machine }
+
+// Close ends the machine.
+func (e *Engine) Close() error { return e.machine.Close() }
+
 // feed writes a batch into the inputs; of a batch with more rows than the plan has, the first. A batch that lies on the device is fetched there.
-func (e *engine) feed(b *Batch) error {
+func (e *Engine) feed(b *Batch) error {
 	if b.rows != nil {
 		return e.machine.(backend.Resident).Fetch(b.set, b.rows, b.moves)
 	}
@@ -65,7 +75,7 @@ func (e *engine) feed(b *Batch) error {
 var kept = []kernel.BufferKind{kernel.Weight, kernel.State, kernel.Metric, kernel.Constant}
 
 // copyTo copies parameters, states and sums by name into an engine for another batch size.
-func (e *engine) copyTo(to *engine) error {
+func (e *Engine) copyTo(to *Engine) error {
 	for i, b := range e.plan.Buffers {
 		if !slices.Contains(kept, b.Kind) {
 			continue
@@ -100,7 +110,7 @@ func (s sum) inTraining() bool {
 }
 
 // clear sets the sums of training or of evaluation to zero.
-func (e *engine) clear(training bool) error {
+func (e *Engine) clear(training bool) error {
 	for _, s := range e.sums {
 		if s.inTraining() == training {
 			if err := e.machine.Write(s.buffer, []float32{0}); err != nil {
@@ -112,7 +122,7 @@ func (e *engine) clear(training bool) error {
 }
 
 // read gives the sums of training or of evaluation, in the plan's order.
-func (e *engine) read(training bool) ([]namedSum, error) {
+func (e *Engine) read(training bool) ([]namedSum, error) {
 	var out []namedSum
 	v := []float32{0}
 	for _, s := range e.sums {

@@ -9,7 +9,7 @@ import (
 
 // steps is how many updates an epoch of so many samples makes.
 func (t *trainer) steps(samples int) int {
-	batch := t.prog.Plan.Batch
+	batch := t.main.plan.Batch
 	if t.prog.KeepLast {
 		samples += batch - 1
 	}
@@ -72,7 +72,7 @@ func (t *trainer) epoch(ctx context.Context, epoch int) error {
 // updates makes the updates of an epoch that are not made yet, up to the number that was asked for. It ends with the context's error where that
 // came before the last.
 func (t *trainer) updates(ctx context.Context, epoch int) error {
-	batch, order := t.prog.Plan.Batch, t.order(epoch)
+	batch, order := t.main.plan.Batch, t.order(epoch)
 	steps := t.steps(len(order))
 	list, groups := t.listOf(epoch)
 	if t.at.InEpoch == 0 {
@@ -163,7 +163,7 @@ func (t *trainer) step(ctx context.Context, list string, groups []string, b *Bat
 func (t *trainer) progress() float64 { return float64(t.at.Epoch) / float64(max(1, t.prog.Epochs)) }
 
 // enterShort gives the engine for the incomplete last batch, with the state of the main one.
-func (t *trainer) enterShort() (*engine, error) {
+func (t *trainer) enterShort() (*Engine, error) {
 	if err := t.checkLosses(t.main, true); err != nil {
 		return nil, err
 	}

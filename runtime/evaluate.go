@@ -18,7 +18,7 @@ type Evaluation struct {
 }
 
 // evaluate runs the list "evaluate" over a whole split. The sums begin anew with every batch and are added in float64.
-func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error) {
+func (e *Engine) evaluate(ctx context.Context, split Split) (*Evaluation, error) {
 	totals := map[string]float64{}
 	samples := 0
 	add := func(wait bool) error {
@@ -86,16 +86,8 @@ func (e *engine) evaluate(ctx context.Context, split Split) (*Evaluation, error)
 	return out, nil
 }
 
-// Evaluate builds a machine, loads parameters into it, and evaluates splits in turn.
-func Evaluate(ctx context.Context, prog *Program, b backend.Backend, load func(backend.Machine) error, splits ...Split) ([]*Evaluation, error) {
-	e, err := newEngine(ctx, prog, prog.Plan, b)
-	if err != nil {
-		return nil, err
-	}
-	defer e.machine.Close()
-	if err := initialize(prog.Plan, e.machine, prog.Seed); err != nil {
-		return nil, err
-	}
+// Evaluate loads parameters into an engine's machine, and evaluates splits in turn.
+func Evaluate(ctx context.Context, e *Engine, load func(backend.Machine) error, splits ...Split) ([]*Evaluation, error) {
 	if err := load(e.machine); err != nil {
 		return nil, err
 	}

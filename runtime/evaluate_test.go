@@ -31,7 +31,7 @@ func (h holes) Batches(ctx context.Context, index []int, batch, epoch int, train
 // TestEvaluate: errors and losses are of whole splits, not means over batches of which the last is short.
 func TestEvaluate(t *testing.T) {
 	r := newTrial(t, t.TempDir())
-	got, err := Evaluate(t.Context(), r.prog, r.fake, func(machine) error { return nil }, points(18), points(7), points(1))
+	got, err := r.evaluate(func(machine) error { return nil }, points(18), points(7), points(1))
 	require.NoError(t, err)
 	for i, n := range []int{18, 7, 1} {
 		even := float64((n + 1) / 2)
@@ -47,7 +47,7 @@ func TestEvaluate(t *testing.T) {
 // TestEvaluateEmpty: where there is no sample there is no mean, and no NaN either.
 func TestEvaluateEmpty(t *testing.T) {
 	r := newTrial(t, t.TempDir())
-	got, err := Evaluate(t.Context(), r.prog, r.fake, func(machine) error { return nil }, points(0))
+	got, err := r.evaluate(func(machine) error { return nil }, points(0))
 	require.NoError(t, err)
 	require.Zero(t, got[0].Loss)
 }

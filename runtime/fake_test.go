@@ -294,19 +294,22 @@ func (d *diary) Say(text string) { d.lines = append(d.lines, text) }
 // A trial is a run with everything that a test may want to change.
 type trial struct {
 	*fake
-	prog *Program
-	opts Options
-	log  *diary
-	ctx  context.Context
+	backend backend.Backend // that builds its machines, where it is not the fake itself
+	prog    *Program
+	plan    *kernel.Plan
+	last    *kernel.Plan // for the incomplete last batch, where it is kept
+	opts    Options
+	log     *diary
+	ctx     context.Context
 }
 
 func newTrial(t *testing.T, dir string) *trial {
 	f, log := &fake{}, &diary{}
-	return &trial{fake: f, log: log, ctx: t.Context(),
-		prog: &Program{Name: "fake", Output: "y", Source: "network fake\n", Hash: "0123", Plan: fakePlan(4), Epochs: 4, Seed: 7,
+	return &trial{fake: f, log: log, ctx: t.Context(), plan: fakePlan(4),
+		prog: &Program{Name: "fake", Output: "y", Source: "network fake\n", Hash: "0123", Epochs: 4, Seed: 7,
 			Params: []Setting{{"noise", 0.5}},
 			Groups: []Group{{Name: "forward", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.5}}}, {Name: "inverse", Optimizer: "sgd", Hyper: []Setting{{"lr", 0.25}}}}},
-		opts: Options{Backend: f, Target: "fake", Device: "a diary", Dir: dir, Train: points(18), Test: points(7), Log: log, Command: "{}\n",
+		opts: Options{Target: "fake", Device: "a diary", Dir: dir, Train: points(18), Test: points(7), Log: log, Command: "{}\n",
 			Shuffle: func(n, epoch int) []int { return rand.New(rand.NewPCG(uint64(epoch), 1)).Perm(n) }},
 	}
 }
@@ -314,14 +317,53 @@ func newTrial(t *testing.T, dir string) *trial {
 // keepLast has the incomplete last batch trained, too.
 func (r *trial) keepLast() {
 	r.prog.KeepLast = true
-	if rest := r.opts.Train.Len() % r.prog.Plan.Batch; rest > 0 {
-		r.prog.Short = fakePlan(rest)
+	if rest := r.opts.Train.Len() % r.plan.Batch; rest > 0 {
+		r.last = fakePlan(rest)
 	}
+}
+
+// engine makes the engine of a plan.
+func (r *trial) engine(p *kernel.Plan) (*Engine, error) {
+	b := r.backend
+	if b == nil {
+		b = r.fake
+	}
+	m, err := b.Build(r.ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return NewEngine(r.ctx, r.prog, p, m)
+}
+
+// run makes engines, trains, and closes them.
+func (r *trial) run() (*Result, error) {
+	e, err := r.engine(r.plan)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	if r.last != nil {
+		if r.opts.Short, err = r.engine(r.last); err != nil {
+			return nil, err
+		}
+		defer r.opts.Short.Close()
+	}
+	return Train(r.ctx, e, r.opts)
+}
+
+// evaluate makes an engine, evaluates, and closes it.
+func (r *trial) evaluate(load func(backend.Machine) error, splits ...Split) ([]*Evaluation, error) {
+	e, err := r.engine(r.plan)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	return Evaluate(r.ctx, e, load, splits...)
 }
 
 func (r *trial) train(t *testing.T) *Result {
 	t.Helper()
-	got, err := Train(r.ctx, r.prog, r.opts)
+	got, err := r.run()
 	require.NoError(t, err)
 	require.Zero(t, r.open, "machines left open")
 	return got

@@ -52,7 +52,7 @@ func (p *Program) lossOf(name string) string {
 }
 
 // checkLosses names the update that made a loss infinite or not a number, among those whose losses are known; with wait, among all.
-func (t *trainer) checkLosses(e *engine, wait bool) error {
+func (t *trainer) checkLosses(e *Engine, wait bool) error {
 	updates, err := e.results(true, wait)
 	if err != nil {
 		return err
@@ -73,9 +73,9 @@ func (t *trainer) checkLosses(e *engine, wait bool) error {
 
 // checkParameters stops a run whose parameters became infinite or not a number, though no loss did.
 func (t *trainer) checkParameters() error {
-	room, giveBack := borrow(t.prog.Plan)
+	room, giveBack := borrow(t.main.plan)
 	defer giveBack()
-	for _, p := range fileTensors(t.prog.Plan, kernel.Weight) {
+	for _, p := range fileTensors(t.main.plan, kernel.Weight) {
 		data, err := p.read(t.main.machine, room)
 		if err != nil {
 			return err

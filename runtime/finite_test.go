@@ -37,7 +37,7 @@ func TestNotFinite(t *testing.T) {
 					b[c.buffer][0] = c.value
 				}
 			}
-			_, err := Train(r.ctx, r.prog, r.opts)
+			_, err := r.run()
 			var bad *NotFinite
 			require.True(t, errors.As(err, &bad), "%v", err)
 			require.ErrorContains(t, err, c.want)
@@ -66,7 +66,7 @@ func TestRemedies(t *testing.T) {
 		r := newTrial(t, t.TempDir())
 		r.prog.Groups = r.prog.Groups[:groups]
 		r.spoil = func(step int, b map[string][]float32) { b["train.loss"][0] = nan }
-		_, err := Train(r.ctx, r.prog, r.opts)
+		_, err := r.run()
 		require.EqualError(t, err, "step 1: the task loss of layer y is NaN; "+want)
 	}
 }
@@ -102,7 +102,7 @@ func TestLateMachines(t *testing.T) {
 				b["train.loss"][0] = nan
 			}
 		}
-		_, err := Train(r.ctx, r.prog, r.opts)
+		_, err := r.run()
 		require.ErrorContains(t, err, fmt.Sprintf("step %d: the task loss of layer y is NaN", spoiled))
 		require.LessOrEqual(t, r.steps, (spoiled+4)/5*5, "noticed in its epoch")
 	}
@@ -112,8 +112,8 @@ func TestLateMachines(t *testing.T) {
 func TestNotFiniteInEvaluation(t *testing.T) {
 	r := newTrial(t, t.TempDir())
 	r.opts.Test = holes{7}
-	_, err := Train(r.ctx, r.prog, r.opts)
+	_, err := r.run()
 	require.ErrorContains(t, err, "step 4: the task loss of layer y in evaluation is NaN")
-	_, err = Evaluate(t.Context(), r.prog, r.fake, func(machine) error { return nil }, holes{7})
+	_, err = r.evaluate(func(machine) error { return nil }, holes{7})
 	require.EqualError(t, err, "the task loss of layer y in evaluation is NaN")
 }

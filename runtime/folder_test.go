@@ -208,7 +208,7 @@ func TestFolderOfOthers(t *testing.T) {
 		for _, resume := range []bool{false, true} {
 			r := newTrial(t, dir)
 			r.opts.Resume = resume
-			_, err := Train(r.ctx, r.prog, r.opts)
+			_, err := r.run()
 			require.ErrorContains(t, err, dir+" is no run folder")
 			text, err := os.ReadFile(mine)
 			require.NoError(t, err)
@@ -228,7 +228,7 @@ func TestUnknownCheckpoint(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Base(path), path)) // that nobody can follow to an end
 	rest := newTrial(t, r.opts.Dir)
 	rest.opts.Resume = true
-	_, err := Train(rest.ctx, rest.prog, rest.opts)
+	_, err := rest.run()
 	require.ErrorIs(t, err, syscall.ELOOP)
 	require.Len(t, rows(t, r.opts.Dir), 5, "what the run left is still there")
 }
@@ -242,7 +242,7 @@ func TestTwoRunsInOneFolder(t *testing.T) {
 		for _, resume := range []bool{false, true} {
 			other := newTrial(t, r.opts.Dir)
 			other.opts.Resume = resume
-			_, err := Train(other.ctx, other.prog, other.opts)
+			_, err := other.run()
 			require.ErrorContains(t, err, "another run is writing the folder "+r.opts.Dir)
 		}
 	}
@@ -286,7 +286,7 @@ func TestResumeEarly(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(other, "mine"), nil, 0o644))
 	r := newTrial(t, other)
 	r.opts.Resume = true
-	_, err := Train(r.ctx, r.prog, r.opts)
+	_, err := r.run()
 	require.ErrorContains(t, err, "is no run folder")
 	left, err := os.ReadDir(other)
 	require.NoError(t, err)
@@ -324,18 +324,18 @@ func TestResumeElsewhere(t *testing.T) {
 	r.opts.Steps = 6
 	r.train(t)
 	other := newTrial(t, r.opts.Dir)
-	other.opts.Resume, other.prog.Plan = true, fakePlan(3)
-	_, err := Train(other.ctx, other.prog, other.opts)
+	other.opts.Resume, other.plan = true, fakePlan(3)
+	_, err := other.run()
 	require.ErrorContains(t, err, "in the middle of an epoch of batches of 4; go on with --batch 4")
 	other = newTrial(t, r.opts.Dir)
 	other.opts.Resume = true
-	other.prog.Plan.Buffers[0].Shape = []int{3, 3}
-	_, err = Train(other.ctx, other.prog, other.opts)
+	other.plan.Buffers[0].Shape = []int{3, 3}
+	_, err = other.run()
 	require.ErrorContains(t, err, "the checkpoint is of another program: l1.W should have shape [3 3]")
 	require.NoError(t, os.WriteFile(checkpointPath(r.opts.Dir, latest), []byte("rubbish"), 0o644))
 	other = newTrial(t, r.opts.Dir)
 	other.opts.Resume = true
-	_, err = Train(other.ctx, other.prog, other.opts)
+	_, err = other.run()
 	require.ErrorContains(t, err, "latest.safetensors: byte 7: expected")
 }
 
@@ -348,7 +348,7 @@ func TestResumeWithOtherData(t *testing.T) {
 			r.train(t)
 			other := newTrial(t, r.opts.Dir)
 			other.opts.Resume, other.opts.Train = true, points(n)
-			_, err := Train(other.ctx, other.prog, other.opts)
+			_, err := other.run()
 			require.ErrorContains(t, err, fmt.Sprintf("trains on 18 samples of 3 values, and here are %d samples of 3 values", n))
 		}
 	}
@@ -374,7 +374,7 @@ func TestDamagedPosition(t *testing.T) {
 		require.NoError(t, safetensors.Write(path, whole.Tensors, map[string]string{positionKey: string(text)}))
 		rest := newTrial(t, r.opts.Dir)
 		rest.opts.Resume = true
-		_, err = Train(rest.ctx, rest.prog, rest.opts)
+		_, err = rest.run()
 		return err
 	}
 	for _, bad := range []struct {
@@ -406,8 +406,8 @@ func TestParametersOfCheckpoint(t *testing.T) {
 	path, saved := checkpointPath(r.opts.Dir, latest), filepath.Join(t.TempDir(), "again")
 	begin := func(init string, plan *kernel.Plan) error {
 		next := newTrial(t, t.TempDir())
-		next.prog.Plan, next.prog.Epochs, next.prog.Seed, next.opts.Init, next.opts.Save = plan, 0, 9, init, saved
-		_, err := Train(next.ctx, next.prog, next.opts)
+		next.plan, next.prog.Epochs, next.prog.Seed, next.opts.Init, next.opts.Save = plan, 0, 9, init, saved
+		_, err := next.run()
 		return err
 	}
 	want, err := safetensors.Read(r.opts.Save)
@@ -443,7 +443,7 @@ func TestParametersOfCheckpoint(t *testing.T) {
 func TestTooLargeBatch(t *testing.T) {
 	r := newTrial(t, filepath.Join(t.TempDir(), "run"))
 	r.opts.Train = points(3)
-	_, err := Train(r.ctx, r.prog, r.opts)
+	_, err := r.run()
 	require.EqualError(t, err, "a batch of 4 is larger than the 3 training samples; set --batch or keep_last")
 	require.NoDirExists(t, r.opts.Dir)
 	r.keepLast()

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sort"
@@ -125,12 +126,15 @@ func (t *fileTensor) write(m backend.Machine, data []float32) error {
 }
 
 // initialize draws every parameter from the generator and clears the rest.
-func initialize(p *kernel.Plan, m backend.Machine, seed uint64) error {
+func initialize(ctx context.Context, p *kernel.Plan, m backend.Machine, seed uint64) error {
 	room, giveBack := borrow(p)
 	defer giveBack()
 	for i, b := range p.Buffers {
 		if !slices.Contains(kept, b.Kind) {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		d := room[:b.Elements()]
 		clear(d)

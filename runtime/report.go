@@ -56,7 +56,7 @@ func (t *trainer) page() page {
 	for _, name := range slices.Sorted(maps.Keys(run.Settings)) {
 		p.Settings = append(p.Settings, tile{name, fmt.Sprint(run.Settings[name])})
 	}
-	layers := layersOf(t.prog.Plan)
+	layers := layersOf(t.main.plan)
 	p.Top5 = len(t.history) > 0 && t.history[0].TestTop5 != nil
 	for _, c := range []struct {
 		title string

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"bnetc/backend"
+	"bnetc/ir/kernel"
 )
 
 // A resident is a split whose samples lie on the device: batches of it are rows to fetch, and to move. A training batch that the plan is too large for comes
@@ -15,13 +16,13 @@ type resident struct {
 }
 
 // hold puts a split on the device, where the machine can hold one and has room, and its samples stay what they are; else it is the split itself.
-func (e *engine) hold(ctx context.Context, s Split) (Split, error) {
+func (e *Engine) hold(ctx context.Context, s Split, moves *kernel.Plan) (Split, error) {
 	machine, can := e.machine.(backend.Resident)
 	still, ok := s.(Still)
 	if !can || !ok || !still.Fixed() {
 		return s, nil
 	}
-	set, ok, err := machine.Reserve(s.Len(), e.prog.Moves)
+	set, ok, err := machine.Reserve(s.Len(), moves)
 	if err != nil || !ok {
 		return s, err
 	}

@@ -21,7 +21,7 @@ type results struct {
 }
 
 // follow has the sums kept as each run leaves them.
-func (e *engine) follow() error {
+func (e *Engine) follow() error {
 	w, ok := e.machine.(backend.Watcher)
 	if !ok {
 		return nil
@@ -35,7 +35,7 @@ func (e *engine) follow() error {
 }
 
 // run makes the updates of a list for the batch that was fed. A list is short and is never cut: a context ends a run between them.
-func (e *engine) run(ctx context.Context, list string, step uint64) error {
+func (e *Engine) run(ctx context.Context, list string, step uint64) error {
 	if err := e.machine.Run(context.WithoutCancel(ctx), list); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (e *engine) run(ctx context.Context, list string, step uint64) error {
 }
 
 // results gives what the runs that are over left in the sums of training or of evaluation, each once and in order; with wait, what all of them left.
-func (e *engine) results(training, wait bool) ([]result, error) {
+func (e *Engine) results(training, wait bool) ([]result, error) {
 	o := &e.ended
 	if o.watcher != nil {
 		values, err := o.watcher.Watched(wait)

@@ -94,7 +94,7 @@ func scalarsOf(prefix string, values map[string]float64) []scalar {
 }
 
 func (t *trainer) runRow() runRow {
-	r := runRow{Kind: "run", Program: t.prog.Name, Hash: t.prog.Hash, Target: t.opts.Target, Device: t.opts.Device, Seed: t.prog.Seed, Batch: t.prog.Plan.Batch,
+	r := runRow{Kind: "run", Program: t.prog.Name, Hash: t.prog.Hash, Target: t.opts.Target, Device: t.opts.Device, Seed: t.prog.Seed, Batch: t.main.plan.Batch,
 		Epochs: t.prog.Epochs, Settings: map[string]any{}}
 	for _, p := range t.prog.Params {
 		r.Settings["learn."+p.Name] = p.Value

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"bnetc/backend"
 	"bnetc/ir/kernel"
 )
 
@@ -40,7 +39,7 @@ type Split interface {
 type Still interface {
 	Split
 	Fixed() bool // it is one
-	// Moves tells how samples move in an epoch of training, as Program.Moves has it in its input of that name; nil where they stay as they are.
+	// Moves tells how samples move in an epoch of training, as Options.Moves has it in its input of that name; nil where they stay as they are.
 	Moves(samples []int, epoch int) []float32
 }
 
@@ -60,14 +59,11 @@ type Group struct {
 
 // A Program is what a run needs to know of a compiled program.
 type Program struct {
-	Name        string // of the network
-	Output      string // its last layer, whose loss the task loss is
-	Source      string // the program's text with every default written out
-	Hash        string // of the source and the target's code
-	Plan        *kernel.Plan
-	Short       *kernel.Plan // the same program for the incomplete last batch of an epoch; nil where there is none, or it is dropped
-	Moves       *kernel.Plan // moves samples of a Still split on the device; nil where they stay as they are
-	Params      []Setting    // the rule's parameters
+	Name        string    // of the network
+	Output      string    // its last layer, whose loss the task loss is
+	Source      string    // the program's text with every default written out
+	Hash        string    // of the source and the target's code
+	Params      []Setting // the rule's parameters
 	Groups      []Group
 	Alternating bool
 	LabelIsX    bool
@@ -83,7 +79,6 @@ type Note struct{ Title, Text string }
 
 // Options are what a command says of one run.
 type Options struct {
-	Backend   backend.Backend
 	Target    string // for the record: cpu, reference
 	Device    string
 	Dir       string // the run folder
@@ -96,6 +91,8 @@ type Options struct {
 	Shuffle   func(n, epoch int) []int
 	Train     Split
 	Test      Split
+	Short     *Engine      // for the incomplete last batch of an epoch; nil where there is none, or it is dropped
+	Moves     *kernel.Plan // moves samples of a Still split on the device; nil where they stay as they are
 	Log       Log
 	// CheckpointEvery bounds what a run that is killed in a long epoch loses; 0 is five minutes.
 	CheckpointEvery time.Duration

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"bnetc/ir/kernel"
 	"bnetc/runtime/replace"
 )
 
@@ -31,8 +32,8 @@ type Result struct {
 type trainer struct {
 	prog    *Program
 	opts    *Options
-	main    *engine
-	short   *engine // for an incomplete last batch, where there is one
+	main    *Engine
+	short   *Engine // for an incomplete last batch, where there is one
 	at      position
 	metrics *metricsFile
 	events  *eventsFile
@@ -42,33 +43,27 @@ type trainer struct {
 	saved   time.Time // when the latest checkpoint was written
 }
 
-// Train runs a program from its beginning or from its latest checkpoint. The run folder holds everything about it afterwards.
-func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
+// Train runs an engine's program from its beginning or from its latest checkpoint. The run folder holds everything about it afterwards.
+func Train(ctx context.Context, e *Engine, opts Options) (*Result, error) {
 	if opts.CheckpointEvery == 0 {
 		opts.CheckpointEvery = 5 * time.Minute
 	}
-	t := &trainer{prog: prog, opts: &opts, at: position{Updates: map[string]int{}, Batch: prog.Plan.Batch, Seed: prog.Seed, Best: -1, Data: dataOf(prog, opts.Train)}}
-	if n := opts.Train.Len(); t.steps(n) == 0 {
-		return nil, &BatchError{prog.Plan.Batch, n}
+	prog, batch, samples := e.prog, e.plan.Batch, opts.Train.Len()
+	t := &trainer{prog: prog, opts: &opts, main: e, short: opts.Short,
+		at: position{Updates: map[string]int{}, Batch: batch, Seed: prog.Seed, Best: -1, Data: dataOf(e.plan, opts.Train)}}
+	if t.steps(samples) == 0 {
+		return nil, &BatchError{batch, samples}
 	}
-	var err error
-	if t.main, err = newEngine(ctx, prog, prog.Plan, opts.Backend); err != nil {
-		return nil, err
+	if rest := samples % batch; prog.KeepLast && rest > 0 && (t.short == nil || t.short.plan.Batch != rest) {
+		panic(fmt.Sprintf("bug: no engine for the last batch of %d", rest))
 	}
 	defer t.close()
-	if rest := opts.Train.Len() % prog.Plan.Batch; prog.KeepLast && rest > 0 && (prog.Short == nil || prog.Short.Batch != rest) {
-		panic(fmt.Sprintf("bug: no plan for the last batch of %d", rest))
-	}
-	if prog.Short != nil { // now, so that nothing that it lacks ends a run behind its first epoch
-		if t.short, err = newEngine(ctx, prog, prog.Short, opts.Backend); err != nil {
-			return nil, err
-		}
-	}
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
 	for _, s := range []*Split{&opts.Train, &opts.Test} {
-		if *s, err = t.main.hold(ctx, *s); err != nil {
+		var err error
+		if *s, err = e.hold(ctx, *s, opts.Moves); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +79,7 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 		return nil, err
 	}
 	if opts.Save != "" {
-		if err := SaveParams(opts.Save, prog.Plan, t.main.machine); err != nil {
+		if err := SaveParams(opts.Save, e.plan, e.machine); err != nil {
 			return nil, err
 		}
 	}
@@ -92,10 +87,10 @@ func Train(ctx context.Context, prog *Program, opts Options) (*Result, error) {
 }
 
 // dataOf is what a run trains on, as its position keeps it.
-func dataOf(prog *Program, s Split) string {
+func dataOf(p *kernel.Plan, s Split) string {
 	values := 0
-	if x := prog.Plan.Buffer("x"); x >= 0 {
-		values = prog.Plan.Buffers[x].Elements() / prog.Plan.Batch
+	if x := p.Buffer("x"); x >= 0 {
+		values = p.Buffers[x].Elements() / p.Batch
 	}
 	return fmt.Sprintf("%d samples of %d values", s.Len(), values)
 }
@@ -111,10 +106,7 @@ func (t *trainer) begin() error {
 			return err
 		}
 	}
-	if err := initialize(t.prog.Plan, t.main.machine, t.prog.Seed); err != nil {
-		return err
-	}
-	for _, e := range []*engine{t.main, t.short} {
+	for _, e := range []*Engine{t.main, t.short} {
 		if e == nil {
 			continue
 		}
@@ -180,9 +172,9 @@ func (t *trainer) restore(resume bool) error {
 		if t.opts.Init == "" {
 			return nil
 		}
-		return LoadParams(t.opts.Init, t.prog.Plan, t.main.machine)
+		return LoadParams(t.opts.Init, t.main.plan, t.main.machine)
 	}
-	at, err := readCheckpoint(checkpointPath(t.opts.Dir, latest), t.prog.Plan, t.main.machine)
+	at, err := readCheckpoint(checkpointPath(t.opts.Dir, latest), t.main.plan, t.main.machine)
 	if err != nil {
 		return err
 	}
@@ -231,15 +223,10 @@ func (t *trainer) checkpoint(which string) error {
 	}
 	t.at.Metrics = t.metrics.size
 	t.saved = time.Now()
-	return writeCheckpoint(checkpointPath(t.opts.Dir, which), t.prog.Plan, t.main.machine, t.at)
+	return writeCheckpoint(checkpointPath(t.opts.Dir, which), t.main.plan, t.main.machine, t.at)
 }
 
 func (t *trainer) close() {
-	for _, e := range []*engine{t.main, t.short} {
-		if e != nil {
-			e.machine.Close()
-		}
-	}
 	t.metrics.close()
 	t.events.close()
 	if t.lock != nil {

@@ -79,33 +79,6 @@ func TestKeepLast(t *testing.T) {
 	require.InDelta(t, w, f.Tensor("l1.W").Data[0], 1e-5)
 }
 
-// TestShortMachineFails: what the machine of the incomplete last batch lacks is known before anything is trained.
-func TestShortMachineFails(t *testing.T) {
-	r := newTrial(t, filepath.Join(t.TempDir(), "run"))
-	r.keepLast()
-	lacks := &backend.Missing{What: "no memory", Remedy: "buy some"}
-	r.opts.Backend = &small{r.fake, 1, lacks}
-	_, err := Train(r.ctx, r.prog, r.opts)
-	require.ErrorIs(t, err, lacks)
-	require.Empty(t, r.ran)
-	require.Zero(t, r.open, "machines left open")
-	require.NoDirExists(t, r.opts.Dir)
-}
-
-// A small backend has room for so many machines.
-type small struct {
-	*fake
-	room  int
-	lacks error
-}
-
-func (s *small) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
-	if s.room--; s.room < 0 {
-		return nil, s.lacks
-	}
-	return s.fake.Build(ctx, p)
-}
-
 // drawn is the first number that a parameter begins with.
 func drawn(t *testing.T, name string) float32 {
 	r := newTrial(t, t.TempDir())
@@ -120,8 +93,8 @@ func drawn(t *testing.T, name string) float32 {
 func TestAlternating(t *testing.T) {
 	r := newTrial(t, t.TempDir())
 	r.prog.Alternating, r.prog.Epochs = true, 3
-	r.prog.Plan.Settings = []string{"forward.c1", "inverse.c1"}
-	r.prog.Plan.Buffers[len(r.prog.Plan.Buffers)-1].Shape = []int{2}
+	r.plan.Settings = []string{"forward.c1", "inverse.c1"}
+	r.plan.Buffers[len(r.plan.Buffers)-1].Shape = []int{2}
 	adam := []Setting{{"lr", 1}, {"beta1", 0.9}}
 	r.prog.Groups = []Group{{Name: "forward", Optimizer: "adam", Hyper: adam}, {Name: "inverse", Optimizer: "adam", Hyper: adam}}
 	r.train(t)
@@ -193,12 +166,12 @@ func TestLostMachine(t *testing.T) {
 				}
 				return nil
 			}
-			_, err := Train(r.ctx, r.prog, r.opts)
+			_, err := r.run()
 			require.ErrorIs(t, err, lost)
 			require.Zero(t, r.open, "machines left open")
-			m, err := new(fake).Build(r.ctx, r.prog.Plan)
+			m, err := new(fake).Build(r.ctx, r.plan)
 			require.NoError(t, err)
-			at, err := readCheckpoint(checkpointPath(r.opts.Dir, latest), r.prog.Plan, m)
+			at, err := readCheckpoint(checkpointPath(r.opts.Dir, latest), r.plan, m)
 			require.NoError(t, err)
 			require.EqualValues(t, map[time.Duration]int{time.Nanosecond: 6, time.Hour: 4}[every], at.Step, "of the last step, or of the last epoch")
 			r.fail, r.opts.Resume = nil, true
@@ -245,8 +218,8 @@ func TestInterrupted(t *testing.T) {
 		r := newTrial(t, t.TempDir())
 		ctx, cancel := context.WithCancel(t.Context())
 		r.ctx = ctx
-		r.opts.Backend = &canceller{r.fake, k + 1, cancel}
-		_, err := Train(r.ctx, r.prog, r.opts)
+		r.backend = &canceller{r.fake, k + 1, cancel}
+		_, err := r.run()
 		if err == nil { // the last list of the run: there was nothing left to interrupt
 			require.Greater(t, k, len(whole.ran)-2)
 			continue
@@ -268,7 +241,7 @@ func TestInterruptedWithoutPlace(t *testing.T) {
 		cancel()
 		require.NoError(t, os.RemoveAll(filepath.Join(r.opts.Dir, checkpoints)))
 	}
-	_, err := Train(r.ctx, r.prog, r.opts)
+	_, err := r.run()
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NotErrorIs(t, err, ErrInterrupted)
 }

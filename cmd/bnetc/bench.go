@@ -78,18 +78,18 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := j.build(ctx)
+	e, err := j.build(ctx)
 	if err != nil {
 		return err
 	}
-	plan := b.plan
-	m, err := runtime.Prepare(ctx, runnable(p, plan), b, rand.New(rand.NewPCG(1, 2)).Float32)
+	defer e.Close()
+	plan := e.Plan()
+	m, err := runtime.Prepare(e, rand.New(rand.NewPCG(1, 2)).Float32)
 	if err != nil {
 		return err
 	}
-	defer m.Close()
 	r := benchResult{Batch: plan.Batch, Threads: 1, Target: j.target.name, Device: d.name, PeakBytes: compiler.MemoryOf(plan).Peak(), BuildMS: ms(time.Since(begin))}
-	if threads, ok := m.Machine.(interface{ Threads() int }); ok {
+	if threads, ok := m.Machine().(interface{ Threads() int }); ok {
 		r.Threads = threads.Threads()
 	}
 	// An alternating program has two kinds of steps: the figure is their mean, as they come in equal numbers.
@@ -136,7 +136,7 @@ func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 // several steps, as they follow each other in training.
 func measure(ctx context.Context, m *runtime.Prepared, list string, long time.Duration) (median, least float64, err error) {
 	steps, wait := 1, func() error { return nil }
-	if d, ok := m.Machine.(backend.Deferred); ok {
+	if d, ok := m.Machine().(backend.Deferred); ok {
 		steps, wait = 8, d.Wait
 	}
 	var times []float64
@@ -165,7 +165,7 @@ func measure(ctx context.Context, m *runtime.Prepared, list string, long time.Du
 
 // profile takes the least of several times of each kernel, where the machine can tell them.
 func (r *benchResult) profile(p *kernel.Plan, m *runtime.Prepared, l kernel.List) error {
-	profiler, ok := m.Machine.(backend.Profiler)
+	profiler, ok := m.Machine().(backend.Profiler)
 	if !ok {
 		return nil
 	}

@@ -44,13 +44,14 @@ func (c *evalCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return blame(err, c.said())
 	}
+	defer s.close()
 	load := func(m backend.Machine) error {
 		if c.Params != "" {
-			return runtime.LoadParams(c.Params, s.built.plan, m)
+			return runtime.LoadParams(c.Params, s.engine.Plan(), m)
 		}
-		return runtime.LoadBest(c.Program, s.built.plan, m)
+		return runtime.LoadBest(c.Program, s.engine.Plan(), m)
 	}
-	got, err := runtime.Evaluate(ctx, s.runnable(), s.built, load, split{s.data.Train}, split{s.data.Test})
+	got, err := runtime.Evaluate(ctx, s.engine, load, split{s.data.Train}, split{s.data.Test})
 	if err != nil {
 		return err
 	}

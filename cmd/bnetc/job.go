@@ -9,6 +9,7 @@ import (
 	"bnetc/compiler"
 	"bnetc/ir/kernel"
 	"bnetc/lang/check"
+	"bnetc/runtime"
 )
 
 // An aim is the target that a command line names, and where on the machine it is to run.
@@ -115,8 +116,8 @@ func (j *job) fitsBoth(d device, short *kernel.Plan) error {
 	}
 }
 
-// build gives a machine for the plan to run: the bundle's where there is one, else what was compiled.
-func (j *job) build(ctx context.Context) (*built, error) {
+// build makes the engine for the plan to run: the bundle's where there is one, else what was compiled.
+func (j *job) build(ctx context.Context) (*runtime.Engine, error) {
 	b, plan := j.target.backend(j.at), j.made.Plan
 	var m backend.Machine
 	var err error
@@ -128,29 +129,5 @@ func (j *job) build(ctx context.Context) (*built, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &built{b, plan, m}, nil
-}
-
-// built is a backend that has one plan's machine ready.
-type built struct {
-	backend.Backend
-	plan    *kernel.Plan
-	machine backend.Machine
-}
-
-// Build gives the ready machine for its plan, once; other plans are built now.
-func (b *built) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
-	if p == b.plan && b.machine != nil {
-		m := b.machine
-		b.machine = nil
-		return m, nil
-	}
-	return b.Backend.Build(ctx, p)
-}
-
-// drop closes a machine that nobody asked for.
-func (b *built) drop() {
-	if b != nil && b.machine != nil {
-		b.machine.Close()
-	}
+	return runtime.NewEngine(ctx, runnable(j.program), plan, m)
 }

@@ -70,7 +70,7 @@ func TestLastBatchNeedsMemory(t *testing.T) {
 		require.NoError(t, err)
 		s, err := start(t.Context(), checked, p.Program, aim{Target: "reference"}, dir)
 		require.NoError(t, err)
-		defer s.built.drop()
+		defer s.close()
 		alone := compiler.MemoryOf(s.made.Plan).Peak() / 4 * s.device.number
 		s.device.memory = alone + 100
 		require.NoError(t, s.fits(s.device))
@@ -85,6 +85,6 @@ func TestLastBatchNeedsMemory(t *testing.T) {
 		require.Regexp(t, `^kept at batch 50 and at 4, its last batch, needs .*, and this machine has .* for it; drop the last batch with --set train.keep_last=false`, err.Error())
 		s.device.memory = 2 * alone
 		require.NoError(t, s.keepLast(t.Context()))
-		require.Equal(t, 4, s.short.Batch)
+		require.Equal(t, 4, s.short.Plan().Batch)
 	}
 }

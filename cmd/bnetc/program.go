@@ -14,7 +14,6 @@ import (
 	"bnetc/compiler"
 	"bnetc/dataset"
 	"bnetc/ir"
-	"bnetc/ir/kernel"
 	"bnetc/lang/check"
 	"bnetc/lang/diag"
 	"bnetc/runtime"
@@ -137,12 +136,12 @@ func baseName(path string) string {
 	return name
 }
 
-// runnable is what the runtime needs to know of a program and its plan.
-func runnable(p *check.Program, plan *kernel.Plan) *runtime.Program {
+// runnable is what the runtime needs to know of a program.
+func runnable(p *check.Program) *runtime.Program {
 	text := check.Source(p)
 	sum := sha256.Sum256([]byte(text))
 	prog := &runtime.Program{
-		Name: p.Name, Output: p.Layers[len(p.Layers)-1].Name, Source: text, Hash: hex.EncodeToString(sum[:8]), Plan: plan,
+		Name: p.Name, Output: p.Layers[len(p.Layers)-1].Name, Source: text, Hash: hex.EncodeToString(sum[:8]),
 		Alternating: p.Schedule == check.Alternating && p.Inverse.Name != "",
 		LabelIsX:    p.TargetIsInput, Epochs: p.Train.Epochs, Seed: p.Train.Seed, KeepLast: p.Train.KeepLast, LogEvery: p.Train.LogEvery,
 		Params: settings(p.Params),

@@ -108,13 +108,12 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return blame(err, said.Set)
 	}
+	defer s.close()
 	if err := s.keepLast(ctx); err != nil {
-		s.built.drop()
 		return err
 	}
 	if dir == "" {
 		if dir, err = runtime.Fresh(filepath.Join("runs", baseName(c.Program)+"-"+time.Now().Format("20060102-150405"))); err != nil {
-			s.built.drop()
 			return err
 		}
 		defer os.Remove(dir) // does nothing, unless the run ended before it put anything into it
@@ -125,9 +124,9 @@ func (c *runCmd) Run(ctx context.Context) error {
 		log.Say(fmt.Sprintf("the run in %s was on target %s; it goes on on %s", dir, before.Target, said.Target))
 	}
 	log.Say(fmt.Sprintf("%s: %d samples to train on, %d to test", p.Train.Data, s.data.Train.Len(), s.data.Test.Len()))
-	result, err := runtime.Train(ctx, s.runnable(), runtime.Options{
-		Backend: s.built, Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: int(c.Steps), Resume: c.Resume != "",
-		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{s.data.Train}, Test: split{s.data.Test}, Log: log,
+	result, err := runtime.Train(ctx, s.engine, runtime.Options{
+		Target: s.target.name, Device: s.device.name, Dir: dir, Init: c.Init, NoShuffle: said.NoShuffle, Command: said.text(), Steps: int(c.Steps), Resume: c.Resume != "",
+		Save: c.Save, Shuffle: shuffler(p.Train.Seed), Train: split{s.data.Train}, Test: split{s.data.Test}, Short: s.short, Moves: s.moves(), Log: log,
 	})
 	log.end()
 	reportDamage("training", s.data.Train)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -33,30 +34,40 @@ func start(ctx context.Context, p *check.Program, path string, to aim, folder st
 	wanted, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var building sync.WaitGroup
-	building.Go(func() { s.built, err = j.build(wanted) })
+	building.Go(func() { s.engine, err = j.build(wanted) })
 	read := <-reading
 	if read.err != nil {
 		cancel()
 	}
 	building.Wait()
-	if read.err != nil {
-		s.built.drop()
-		return nil, read.err
-	}
 	s.data = read.data
-	return s, err
+	if err = cmp.Or(read.err, err); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // A started job has all it needs.
 type started struct {
 	*job
 	device device
-	built  *built
+	engine *runtime.Engine
+	short  *runtime.Engine // for the incomplete last batch of an epoch, where it is kept
 	data   *dataset.Data
-	short  *kernel.Plan // for the incomplete last batch of an epoch, where it is kept
 }
 
-// keepLast compiles the plan for the incomplete last batch of an epoch, where there is one and it is kept, and refuses it where it does not fit.
+// close ends its machines.
+func (s *started) close() {
+	for _, e := range []*runtime.Engine{s.engine, s.short} {
+		if e != nil {
+			e.Close()
+		}
+	}
+}
+
+// keepLast makes the engine for the incomplete last batch of an epoch, where there is one and it is kept, and refuses it where it does not fit: now, so that
+// nothing that it lacks ends a run behind its first epoch.
 func (s *started) keepLast(ctx context.Context) error {
 	rest := s.data.Train.Len() % s.made.Plan.Batch
 	if !s.program.Train.KeepLast || rest == 0 {
@@ -66,22 +77,26 @@ func (s *started) keepLast(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.short = made.Plan
-	return s.fitsBoth(s.device, s.short)
+	if err := s.fitsBoth(s.device, made.Plan); err != nil {
+		return err
+	}
+	m, err := s.target.backend(s.at).Build(ctx, made.Plan)
+	if err != nil {
+		return err
+	}
+	s.short, err = runtime.NewEngine(ctx, runnable(s.program), made.Plan, m)
+	return err
 }
 
-// runnable is what the runtime needs to know of it.
-func (s *started) runnable() *runtime.Program {
-	plan, aim := s.built.plan, s.target.aim(s.at)
-	prog := runnable(s.program, plan)
-	prog.Short = s.short
-	if s.data.Train.Moves(nil, 0) != nil {
-		moved := []string{"x"}
-		if s.program.TargetIsInput && plan.Buffer("label") >= 0 {
-			moved = append(moved, "label")
-		}
-		h, w, c := s.data.Train.Shape()
-		prog.Moves = compiler.Moves(aim, plan.Batch, moved, h, w, c)
+// moves is the plan by which a device moves samples, nil where they stay as they are.
+func (s *started) moves() *kernel.Plan {
+	if s.data.Train.Moves(nil, 0) == nil {
+		return nil
 	}
-	return prog
+	moved := []string{"x"}
+	if s.program.TargetIsInput && s.engine.Plan().Buffer("label") >= 0 {
+		moved = append(moved, "label")
+	}
+	h, w, c := s.data.Train.Shape()
+	return compiler.Moves(s.target.aim(s.at), s.engine.Plan().Batch, moved, h, w, c)
 }

@@ -154,11 +154,19 @@ func (c *benchCmd) try(ctx context.Context, p *check.Program, t *target, at plac
 	if err != nil {
 		return 0, err
 	}
-	m, err := runtime.Prepare(ctx, runnable(p, made.Plan), t.backend(at), rand.New(rand.NewPCG(1, 2)).Float32)
+	built, err := t.backend(at).Build(ctx, made.Plan)
 	if err != nil {
 		return 0, err
 	}
-	defer m.Close()
+	e, err := runtime.NewEngine(ctx, runnable(p), made.Plan, built)
+	if err != nil {
+		return 0, err
+	}
+	defer e.Close()
+	m, err := runtime.Prepare(e, rand.New(rand.NewPCG(1, 2)).Float32)
+	if err != nil {
+		return 0, err
+	}
 	sum, lists := 0.0, trainingLists(made.Plan)
 	for _, l := range lists {
 		median, _, err := measure(ctx, m, l.Name, min(time.Duration(c.Time), time.Second)/time.Duration(len(lists)))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -10,39 +9,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"bnetc/backend"
 	"bnetc/backend/vulkan"
-	"bnetc/ir/kernel"
 	"bnetc/runtime"
 )
 
 // onHost is a split that cannot be left on a device.
 type onHost struct{ runtime.Split }
 
-// fetching counts the rows that its machines fetch of data sets, moved or not.
+// fetching is a machine that counts the rows that it fetches of data sets, moved or not.
 type fetching struct {
-	backend.Backend
+	*vulkan.Machine
 	moved, still int
 }
 
-func (f *fetching) Build(ctx context.Context, p *kernel.Plan) (backend.Machine, error) {
-	m, err := f.Backend.Build(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return fetchingMachine{m.(*vulkan.Machine), f}, nil
-}
-
-type fetchingMachine struct {
-	*vulkan.Machine
-	count *fetching
-}
-
-func (m fetchingMachine) Fetch(set int, rows []int, moves []float32) error {
+func (m *fetching) Fetch(set int, rows []int, moves []float32) error {
 	if moves != nil {
-		m.count.moved += len(rows)
+		m.moved += len(rows)
 	} else {
-		m.count.still += len(rows)
+		m.still += len(rows)
 	}
 	return m.Machine.Fetch(set, rows, moves)
 }
@@ -91,9 +75,12 @@ train on npy("x.npy") { batch 8  epochs 2  target input  augment crop(3), flip(v
 				s, err := start(t.Context(), p, file, aim{Target: "vulkan"}, dir)
 				require.NoError(t, err)
 				require.NoError(t, s.keepLast(t.Context()))
-				fetched = &fetching{Backend: s.built}
+				defer s.close()
+				fetched = &fetching{Machine: s.engine.Machine().(*vulkan.Machine)}
+				e, err := runtime.NewEngine(t.Context(), runnable(p), s.engine.Plan(), fetched)
+				require.NoError(t, err)
 				out := filepath.Join(t.TempDir(), "out")
-				_, err = runtime.Train(t.Context(), s.runnable(), runtime.Options{Backend: fetched, Target: "vulkan", Dir: out, Command: "{}", Save: out + ".safetensors", Shuffle: shuffler(p.Train.Seed),
+				_, err = runtime.Train(t.Context(), e, runtime.Options{Short: s.short, Moves: s.moves(), Target: "vulkan", Dir: out, Command: "{}", Save: out + ".safetensors", Shuffle: shuffler(p.Train.Seed),
 					Train: wrap(split{s.data.Train}), Test: wrap(split{s.data.Test}), Log: newProgress(os.Stderr)})
 				require.NoError(t, err)
 				rows, err := os.ReadFile(filepath.Join(out, runtime.MetricsFile))
