@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -161,6 +162,9 @@ func (e *ParamError) Error() string { return e.Text }
 
 // LoadParams writes the tensors of a file into a machine; the file may hold any subset of the parameters. Of a checkpoint the parameters are taken.
 func LoadParams(path string, p *kernel.Plan, m backend.Machine) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return &ParamError{fmt.Sprintf("%s is a folder; the parameters of a run lie in %s", path, checkpointPath(path, best))}
+	}
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return err

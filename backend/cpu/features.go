@@ -10,12 +10,15 @@ import (
 
 // Features says what a processor has: what a compiler needs to choose tiles, and what code may be loaded.
 type Features struct {
-	ISA         string // a name of the table isas
-	Model       string
-	VectorWidth int // floats in a vector register
-	Registers   int // vector registers
-	Cores       int // logical processors that this process may use
-	L1, L2, L3  int // bytes of cache, 0 where unknown; L1 of data
+	ISA         string `json:"isa"` // a name of the table isas
+	Model       string `json:"model"`
+	VectorWidth int    `json:"vector"`    // floats in a vector register
+	Registers   int    `json:"registers"` // vector registers
+	Cores       int    `json:"cores"`     // logical processors that this process may use
+	// Bytes of cache, 0 where unknown; L1 of data.
+	L1 int `json:"l1"`
+	L2 int `json:"l2"`
+	L3 int `json:"l3"`
 }
 
 // An isa is a level of instruction set that code is compiled for. A level names every extension that its code may use, so that a

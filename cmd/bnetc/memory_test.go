@@ -65,7 +65,7 @@ func TestLastBatchNeedsMemory(t *testing.T) {
 	text := "network kept {\n  input 6\n  output y = all -> 3, softmax\n}\nlearn bp { forward sgd(lr = 0.01) }\ntrain on npy(\"x.npy\", \"y.npy\") { batch 50  epochs 1  keep_last }\n"
 	require.NoError(t, os.WriteFile(p.Program, []byte(text), 0o644))
 	for _, batch := range []int{50, 27} {
-		p.Batch = &batch
+		p.Batch = count(batch)
 		checked, err := p.load()
 		require.NoError(t, err)
 		s, err := start(t.Context(), checked, p.Program, aim{Target: "reference"}, dir)

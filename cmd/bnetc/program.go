@@ -29,7 +29,7 @@ type source struct {
 // changes are what a command line changes in a program.
 type changes struct {
 	Set   []string `help:"Change a setting of the program; repeatable. An unknown path lists those there are." placeholder:"PATH=VALUE" sep:"none"`
-	Batch *int     `help:"Samples of a batch: train.batch." placeholder:"N"`
+	Batch count    `help:"Samples of a batch: train.batch." placeholder:"N"`
 }
 
 // load checks the program. Diagnostics go to standard error.
@@ -37,10 +37,10 @@ func (s *source) load() (*check.Program, error) { return load(s.Program, s.said(
 
 // said is the settings PATH=VALUE.
 func (c *changes) said() []string {
-	if c.Batch == nil {
+	if c.Batch == 0 {
 		return c.Set
 	}
-	return append(slices.Clone(c.Set), fmt.Sprintf("train.batch=%d", *c.Batch))
+	return append(slices.Clone(c.Set), fmt.Sprintf("train.batch=%d", c.Batch))
 }
 
 // load checks a program with settings PATH=VALUE. Diagnostics go to standard error.

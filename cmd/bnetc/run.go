@@ -20,16 +20,16 @@ type runCmd struct {
 	Program string `arg:"" optional:"" help:"A .bnet file, a bundle or a run folder; by default the one that --resume names." placeholder:"FILE.bnet"`
 	changes
 	aim
-	Data      string `help:"Folder of data sets; default $BNET_DATA." placeholder:"DIR"`
-	Epochs    *int   `help:"Epochs to train: train.epochs." placeholder:"N"`
-	Steps     count  `help:"Stop after so many updates." placeholder:"N"`
-	Seed      *int   `help:"Seed of every random number: train.seed." placeholder:"N"`
-	Init      string `help:"Initial parameters instead of drawn ones; any subset of them." placeholder:"FILE.safetensors"`
-	NoShuffle bool   `help:"Batches in file order."`
-	Out       string `help:"Run folder; default runs/NAME-TIMESTAMP." placeholder:"DIR"`
-	Save      string `help:"Write the final parameters here too." placeholder:"FILE.safetensors"`
-	Resume    string `help:"Go on with the run in this folder." placeholder:"DIR"`
-	JSON      bool   `name:"json" help:"The last row of metrics as JSON on standard output."`
+	Data      string  `help:"Folder of data sets; default $BNET_DATA." placeholder:"DIR"`
+	Epochs    *int    `help:"Epochs to train: train.epochs." placeholder:"N"`
+	Steps     count   `help:"Stop after so many updates." placeholder:"N"`
+	Seed      *uint64 `help:"Seed of every random number: train.seed." placeholder:"N"`
+	Init      string  `help:"Initial parameters instead of drawn ones; any subset of them." placeholder:"FILE.safetensors"`
+	NoShuffle bool    `help:"Batches in file order."`
+	Out       string  `help:"Run folder; default runs/NAME-TIMESTAMP." placeholder:"DIR"`
+	Save      string  `help:"Write the final parameters here too." placeholder:"FILE.safetensors"`
+	Resume    string  `help:"Go on with the run in this folder." placeholder:"DIR"`
+	JSON      bool    `name:"json" help:"The last row of metrics as JSON on standard output."`
 }
 
 func (runCmd) Help() string {
@@ -38,14 +38,12 @@ func (runCmd) Help() string {
 
 // said is the command that the flags make, behind the one that it goes on with.
 func (c *runCmd) said(before command) (command, error) {
-	more := slices.Clone(c.Set)
-	for _, f := range []struct {
-		path  string
-		value *int
-	}{{"train.batch", c.Batch}, {"train.epochs", c.Epochs}, {"train.seed", c.Seed}} {
-		if f.value != nil {
-			more = append(more, fmt.Sprintf("%s=%d", f.path, *f.value))
-		}
+	more := slices.Clone(c.changes.said())
+	if c.Epochs != nil {
+		more = append(more, fmt.Sprintf("train.epochs=%d", *c.Epochs))
+	}
+	if c.Seed != nil {
+		more = append(more, fmt.Sprintf("train.seed=%d", *c.Seed))
 	}
 	said := command{Set: override(before.Set, more), NoShuffle: before.NoShuffle || c.NoShuffle, Target: c.Target, Threads: cmp.Or(c.Threads, before.Threads)}
 	if b, err := openBundle(c.Program); err != nil {
