@@ -75,6 +75,7 @@ func TestAgree(t *testing.T) {
 	if *full {
 		table = programs.Full()
 	}
+	table = append(table, programs.Drawn(*random, 7000)...)
 	target := class(t)
 	target.Registers, target.Columns = 22, 4 // small tiles: the driver compiles them in a fraction of the time
 	target.Longest = 100                     // so that some sums are cut into slabs

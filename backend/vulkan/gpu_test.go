@@ -1,6 +1,7 @@
 package vulkan
 
 import (
+	"flag"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"bnetc/internal/programs"
 	"bnetc/ir/kernel"
 )
+
+var random = flag.Int("random", 6, "how many random programs run on each device")
 
 // gpus are devices that are not here.
 var gpus = []struct {
@@ -34,7 +37,7 @@ func TestAgreeOnGPUs(t *testing.T) {
 	for n, g := range gpus {
 		t.Run(g.name, func(t *testing.T) {
 			g.limits.Matrices, g.target.Matrices = g.matrices, g.matrices
-			var table []programs.Program
+			table := programs.Drawn(*random, int64(1000*n))
 			for i, p := range programs.All() {
 				if *full || i%31 == 6*n || strings.HasPrefix(p.Name, "16 and more") || strings.HasPrefix(p.Name, "17 channels in") {
 					table = append(table, p)

@@ -2,6 +2,7 @@ package programs
 
 import (
 	"fmt"
+	"math/rand"
 	"strings"
 
 	"bnetc/compiler"
@@ -64,6 +65,21 @@ func Random(data []byte) (Program, compiler.Target) {
 	return d.program(), t
 }
 
+// Drawn are n programs that the language takes, of those that random numbers make from a seed on.
+func Drawn(n int, seed int64) []Program {
+	var drawn []Program
+	for ; len(drawn) < n; seed++ {
+		data := make([]byte, 300)
+		rand.New(rand.NewSource(seed)).Read(data)
+		p, _ := Random(data)
+		if _, err := p.Check(); err == nil {
+			p.Name = fmt.Sprintf("random %d", seed)
+			drawn = append(drawn, p)
+		}
+	}
+	return drawn
+}
+
 func (d *dice) program() Program {
 	n := Network{Name: "fuzz", Input: fmt.Sprint(1 + d.below(40))}
 	if d.below(4) != 0 {
@@ -91,7 +107,8 @@ func (d *dice) target() compiler.Target {
 	return t
 }
 
-// rule is a rule that nobody would write: values of every kind of expression, some of them recursive, and learning by whatever they make.
+// rule is a rule that nobody would write: values of every kind of expression, some of them recursive, and learning by whatever they make. None of them jumps,
+// and few grow without bounds, so that float32 comes to what float64 does.
 func (d *dice) rule() (Rule, string) {
 	r := &randomRule{dice: d, inverse: d.below(2) == 0, learned: true}
 	r.line("rule made {")
@@ -119,7 +136,7 @@ func (d *dice) rule() (Rule, string) {
 		case 1:
 			r.line("  minimize |f[%s](%s) - %s|^2 over f[%s]%s", l, r.at(below, 1), r.at(l, 2), l, where)
 		default:
-			r.line("  minimize %s*dot(%s, %s(f[%s](%s))) over f[%s]%s", pick(d, "1", "0.3"), r.at(l, 2), pick(d, "tanh", "sigmoid", "exp", "abs", "softplus"), l, r.at(below, 1), l, where)
+			r.line("  minimize %s*dot(%s, %s(f[%s](%s))) over f[%s]%s", pick(d, "1", "0.3"), r.at(l, 2), pick(d, "tanh", "sigmoid", "relu", "abs", "softplus"), l, r.at(below, 1), l, where)
 		}
 	}
 	if r.inverse && r.learned {
@@ -183,9 +200,9 @@ func (r *randomRule) at(l string, depth int) string {
 	case n == 5 && l == "last":
 		return fmt.Sprintf("B[last](%s)", sub(below))
 	case n <= 6:
-		return fmt.Sprintf(pick(r.dice, "tanh(%s)", "sigmoid(%s)", "abs(%s)", "relu(%s)", "softplus(%s)", "exp(%s)", "sqrt(abs(%s))", "log(1 + abs(%s))", "sign(%s)"), sub(l))
+		return fmt.Sprintf(pick(r.dice, "tanh(%s)", "sigmoid(%s)", "abs(%s)", "relu(%s)", "softplus(%s)", "exp(min(1, %s))", "sqrt(abs(%s))", "log(1 + abs(%s))"), sub(l))
 	case n == 7:
-		return fmt.Sprintf("(%s)^%s", sub(l), pick(r.dice, "2", "3"))
+		return fmt.Sprintf("tanh(%s)^%s", sub(l), pick(r.dice, "2", "3"))
 	case n == 8:
 		return fmt.Sprintf("%s(%s, %s)", pick(r.dice, "max", "min"), sub(l), sub(l))
 	case n == 9:
