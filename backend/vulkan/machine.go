@@ -24,8 +24,9 @@ type Machine struct {
 	pieces   []*piece
 	pool     vk.CommandPool
 	line     *line
-	sets     []set
+	sets     []*set
 	resident int64   // bytes of the sets
+	gathers  bool    // rows of the sets are gathered by a kernel: a GPU takes a microsecond or two for each copy, and there is one for each row of each input
 	mover    *loaded // the plan that moves rows of the sets, nil if there is none
 	failed   error   // what ended the machine's work
 }
@@ -80,7 +81,7 @@ func (b *Backend) open(plan *kernel.Plan) (*logical, error) {
 
 // start puts a plan and its shaders on a device, which the machine owns from then on.
 func start(plan *kernel.Plan, d *logical, where layout, shaders []*Shader) (*Machine, error) {
-	m := &Machine{loaded: loaded{plan: plan, layout: where}, device: d}
+	m := &Machine{loaded: loaded{plan: plan, layout: where}, device: d, gathers: !d.software()}
 	err := m.fill(shaders)
 	if err == nil {
 		err = m.complaint()
@@ -108,7 +109,7 @@ func (m *Machine) fill(shaders []*Shader) error {
 	if m.pool, err = d.newPool(0); err != nil {
 		return err
 	}
-	if err := m.load(m, shaders); err != nil {
+	if err := m.load(m, m.pieces, shaders); err != nil {
 		return err
 	}
 	var perStep int64
@@ -127,10 +128,10 @@ func (m *Machine) fill(shaders []*Shader) error {
 	})
 }
 
-// load makes a plan's kernels ready on a machine, and records its lists.
-func (p *loaded) load(m *Machine, shaders []*Shader) error {
+// load makes a plan's kernels, whose buffers lie in pieces, ready on a machine, and records its lists.
+func (p *loaded) load(m *Machine, pieces []*piece, shaders []*Shader) error {
 	var err error
-	if p.kernels, err = m.device.prepare(shaders, p.layout, m.pieces); err != nil {
+	if p.kernels, err = m.device.prepare(shaders, p.layout, pieces); err != nil {
 		return err
 	}
 	for i := range p.plan.Lists {
@@ -259,14 +260,17 @@ func (m *Machine) Close() error {
 	if m.pool != nil {
 		vk.DestroyCommandPool(d.device, m.pool, nil)
 	}
-	for _, p := range []*loaded{&m.loaded, m.mover} {
+	plans := []*loaded{&m.loaded, m.mover}
+	for _, s := range m.sets {
+		plans = append(plans, s.gather[:]...)
+		release(d, s.rows)
+	}
+	for _, p := range plans {
 		if p != nil && p.kernels != nil {
 			p.kernels.release(d)
 		}
 	}
-	for _, s := range append(m.sets, m.pieces) {
-		s.release(d)
-	}
+	release(d, m.pieces)
 	vk.DestroyDevice(d.device, nil)
 	err := m.complaint()
 	d.connection.close()

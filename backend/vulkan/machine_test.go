@@ -246,8 +246,14 @@ func TestWatching(t *testing.T) {
 	require.Empty(t, rest)
 }
 
-// Rows that were stowed come back in any order, as often as asked for.
+// Rows that were stowed come back in any order, as often as asked for, by copies or by a kernel.
 func TestResidentRows(t *testing.T) {
+	for _, gathers := range []bool{false, true} {
+		residentRows(t, gathers)
+	}
+}
+
+func residentRows(t *testing.T, gathers bool) {
 	p := planFrom(t, `plan rows batch 3
 
 buffer x input [3, 2]
@@ -263,6 +269,7 @@ list step
   0: add
 `)
 	m := build(t, p)
+	m.gathers = gathers
 	set, ok, err := m.Reserve(7, nil)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -292,6 +299,7 @@ list step
 	got := make([]float32, 6)
 	require.NoError(t, m.Read(2, got))
 	require.Equal(t, want, got)
+	require.Equal(t, gathers, m.sets[set].gather[0] != nil)
 	_, ok, err = m.Reserve(1<<40, nil)
 	require.NoError(t, err)
 	require.False(t, ok, "no room is no error")
@@ -299,10 +307,10 @@ list step
 
 // Rows are flipped and cropped on their way as the definition says, bit by bit, while others are fetched as they are.
 func TestMovedRows(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		target  compiler.Target
 		h, w, c int
-	}{{class(t), 3, 44, 3}, {class(t), 5, 7, 1}, {compiler.NVIDIA, 2, 33, 4}, {compiler.Subgroup64, 3, 9, 6}} {
+	}{{class(t), 3, 44, 3}, {class(t), 5, 7, 1}, {class(t), 1, 1, 2}, {compiler.NVIDIA, 2, 33, 4}, {compiler.Subgroup64, 3, 9, 6}} {
 		const batch, rows = 4, 9
 		units := c.h * c.w * c.c
 		m := build(t, planFrom(t, strings.ReplaceAll(`plan rows batch 4
@@ -319,6 +327,9 @@ kernel copy(x, w -> y)
 list step
   0: copy
 `, "UNITS", fmt.Sprint(units))))
+		if m.gathers = i%2 == 0; i == 0 {
+			m.device.Limits.Range = 4096 // less than the data set: it lies in several windows
+		}
 		set, ok, err := m.Reserve(rows, compiler.Moves(c.target, batch, []string{"x"}, c.h, c.w, c.c))
 		require.NoError(t, err)
 		require.True(t, ok)
@@ -366,6 +377,7 @@ list step
 				require.Equal(t, x[n*units:(n+1)*units], got[i*units:(i+1)*units])
 			}
 		}
+		require.Equal(t, m.gathers, m.sets[set].gather[0] != nil && m.sets[set].gather[1] != nil)
 		require.ErrorContains(t, m.Fetch(set, []int{0}, []float32{1}), "moves of a batch are")
 	}
 }
@@ -633,6 +645,7 @@ list step
 		b, err := (&Backend{}).Build(context.Background(), plan)
 		require.NoError(t, err)
 		m := b.(*Machine)
+		m.gathers = true
 		require.NoError(t, m.Watch([]int{1}))
 		set, ok, err := m.Reserve(50, moves)
 		require.NoError(t, err)
