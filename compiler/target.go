@@ -26,17 +26,18 @@ type Target struct {
 	// Matrices are the products of 16-bit matrices that the lanes of a vector compute together, best first. Plain says that sums of single numbers are faster all the same.
 	Matrices []kernel.MatrixProduct
 	Plain    bool
-	// Join is how many buffers a kernel may touch that is made of several small ones, where starting a kernel costs more than small work; 0: none are made.
+	// Join is how many buffers a kernel may touch that is made of several small ones, where starting a kernel costs more than small work; 0: none are made. Noise
+	// is then drawn for all layers at once.
 	Join int
 }
 
 // Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,
-// nothing is packed, and small kernels are joined. On a GPU a tile must leave room for many others, and fours are fast side by side.
+// and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side. On all of them small kernels are joined.
 var (
 	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true, Plain: true, Join: 31}
-	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true}
-	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
-	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true}
+	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true, Join: 31}
+	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 31}
+	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 31}
 )
 
 // shared is the mark of a loop that workers share where there are more of them than blocks of the batch.
