@@ -253,9 +253,7 @@ func FuzzLevels(f *testing.F) {
 // The same for programs drawn at random.
 func TestRandomPrograms(t *testing.T) {
 	for seed := range int64(*random) {
-		data := make([]byte, 300)
-		rand.New(rand.NewSource(seed)).Read(data)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); holdLevels(t, data) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); holdLevels(t, programs.Bytes(seed)) })
 	}
 }
 

@@ -32,12 +32,13 @@ type Target struct {
 }
 
 // Schedules of devices with many workers, by class. Software devices (lavapipe) load fours from anywhere at one cost, and store little: their tiles are large,
-// and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side. On all of them small kernels are joined.
+// and nothing is packed. On a GPU a tile must leave room for many others, and fours are fast side by side. On all of them small kernels are joined, as far as
+// a kernel of the class may have buffers (with the settings, 32 on lavapipe and 16 on any GPU): more would have to lie close together to be seen as one.
 var (
 	Software   = Target{Name: "software", Vector: 8, Registers: 172, Columns: 8, Workers: 1, Longest: 65000, Positions: 4, Wide: true, Fours: true, Strided: true, Plain: true, Join: 31}
-	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true, Join: 31}
-	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 31}
-	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 31}
+	NVIDIA     = Target{Name: "nvidia", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 512, Wide: true, Fours: true, Join: 15}
+	Subgroup32 = Target{Name: "subgroup 32", Vector: 32, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 15}
+	Subgroup64 = Target{Name: "subgroup 64", Vector: 64, Registers: 22, Columns: 4, Workers: 1, Positions: 128, Wide: true, Fours: true, Join: 15}
 )
 
 // shared is the mark of a loop that workers share where there are more of them than blocks of the batch.

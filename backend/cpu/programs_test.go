@@ -2,7 +2,6 @@ package cpu_test
 
 import (
 	"flag"
-	"math/rand"
 	"os"
 	"testing"
 
@@ -40,9 +39,7 @@ func FuzzAgree(f *testing.F) {
 	f.Setenv("BNETC_CACHE", f.TempDir())
 	for i := range byte(6) { // small ones: go test takes for hung what is not done in ten seconds
 		f.Add([]byte{i, 1, 0, i, 1, 3 * i, 1, 5 * i, 7 * i, 1, i, i, 2})
-		more := make([]byte, 300) // and what writes rules, too
-		rand.New(rand.NewSource(int64(i))).Read(more)
-		f.Add(more)
+		f.Add(programs.Bytes(int64(i))) // and what writes rules, too
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, target := programs.Random(data)

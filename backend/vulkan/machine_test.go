@@ -299,7 +299,11 @@ list step
 	got := make([]float32, 6)
 	require.NoError(t, m.Read(2, got))
 	require.Equal(t, want, got)
-	require.Equal(t, gathers, m.sets[set].gather[0] != nil)
+	gather := m.sets[set].gather[staying]
+	require.Equal(t, gathers, gather != nil)
+	if gathers {
+		require.NoError(t, gather.plan.Verify())
+	}
 	_, ok, err = m.Reserve(1<<40, nil)
 	require.NoError(t, err)
 	require.False(t, ok, "no room is no error")
@@ -377,7 +381,7 @@ list step
 				require.Equal(t, x[n*units:(n+1)*units], got[i*units:(i+1)*units])
 			}
 		}
-		require.Equal(t, m.gathers, m.sets[set].gather[0] != nil && m.sets[set].gather[1] != nil)
+		require.Equal(t, m.gathers, m.sets[set].gather[staying] != nil && m.sets[set].gather[moving] != nil)
 		require.ErrorContains(t, m.Fetch(set, []int{0}, []float32{1}), "moves of a batch are")
 	}
 }

@@ -15,10 +15,8 @@ var _ backend.Resident = (*Machine)(nil)
 
 // A set is rows of the plan's inputs that lie on the device.
 type set struct {
-	rows   []*piece // of each input
-	count  int
-	gather [2]*loaded // the plan that gathers rows of it: to where the plan reads them, and to where they are moved from; nil before its first use
-	copies [2]bool    // there is none, as for what is longer than a storage buffer may be
+	rows   []*piece   // of each input
+	gather [2]*loaded // the plans that gather rows of it, to stay and to be moved; nil where copies do
 }
 
 // An input is where rows of a kind go, in bytes.
@@ -28,11 +26,26 @@ type input struct {
 	at, row int64
 }
 
-func (m *Machine) inputs() (list []input) {
+// Rows go to where the plan reads them, or to where they are moved from.
+const (
+	staying = iota
+	moving
+)
+
+// inputs are the plan's inputs, and where their rows go.
+func (m *Machine) inputs(way int) (list []input) {
 	for i := range m.plan.Buffers {
-		if b := &m.plan.Buffers[i]; b.Kind == kernel.Input {
-			list = append(list, input{b.Name, m.layout.piece[i], 4 * int64(m.layout.first[i]), 4 * int64(b.Elements()/b.Shape[0])})
+		b := &m.plan.Buffers[i]
+		if b.Kind != kernel.Input {
+			continue
 		}
+		where, at := &m.layout, i
+		if way == moving {
+			if still := m.mover.plan.Buffer(b.Name + ".still"); still >= 0 {
+				where, at = &m.mover.layout, still
+			}
+		}
+		list = append(list, input{b.Name, where.piece[at], 4 * int64(where.first[at]), 4 * int64(b.Elements()/b.Shape[0])})
 	}
 	return list
 }
@@ -43,7 +56,7 @@ func (m *Machine) Reserve(rows int, moves *kernel.Plan) (int, bool, error) {
 	if err := m.ready(); err != nil {
 		return 0, false, err
 	}
-	inputs := m.inputs()
+	inputs := m.inputs(staying)
 	var need int64
 	for _, in := range inputs {
 		if m.device.allocation > 0 && in.row*int64(rows) > m.device.allocation {
@@ -59,7 +72,7 @@ func (m *Machine) Reserve(rows int, moves *kernel.Plan) (int, bool, error) {
 			return 0, false, m.done(err)
 		}
 	}
-	s := &set{count: rows}
+	s := &set{}
 	for _, in := range inputs {
 		p, err := m.device.allocate(whole(in.row*int64(rows)), 0, ofDevice, "the data set")
 		if err != nil {
@@ -70,7 +83,13 @@ func (m *Machine) Reserve(rows int, moves *kernel.Plan) (int, bool, error) {
 	}
 	m.resident += need
 	m.sets = append(m.sets, s)
-	return len(m.sets) - 1, true, nil
+	var err error
+	for way := range s.gather {
+		if err == nil && m.gathers && (way == staying || moves != nil) {
+			s.gather[way], err = m.gatherer(s, rows, m.inputs(way))
+		}
+	}
+	return len(m.sets) - 1, true, m.done(err)
 }
 
 // whole is a length in bytes up to whole vectors of four floats, in which kernels reach over memory.
@@ -82,7 +101,7 @@ func release(l *logical, pieces []*piece) {
 	}
 }
 
-// addMover puts a plan beside the machine's own, whose inputs it takes by name; its other buffers lie in a piece of their own.
+// addMover readies the plan that moves rows, whose inputs are the machine's own by name; its other buffers lie in a piece of their own.
 func (m *Machine) addMover(p *kernel.Plan) (ok bool, err error) {
 	where, floats := layout{piece: make([]int, len(p.Buffers)), first: make([]int, len(p.Buffers))}, 0
 	for i := range p.Buffers {
@@ -94,21 +113,44 @@ func (m *Machine) addMover(p *kernel.Plan) (ok bool, err error) {
 		where.piece[i], where.first[i] = len(m.pieces), floats
 		floats += (b.Floats() + alignment - 1) / alignment * alignment
 	}
+	m.mover, err = m.beside(p, where, floats, nil)
+	return m.mover != nil, err // without, the host moves them
+}
+
+// mostRows is up to which number a float32 tells rows apart.
+const mostRows = 1 << 24
+
+// gatherer readies the plan that gathers rows of a set; nil where the device cannot, or they are too many.
+func (m *Machine) gatherer(s *set, rows int, inputs []input) (*loaded, error) {
+	if rows > mostRows {
+		return nil, nil
+	}
+	p := gatherPlan(inputs, rows, m.plan.Batch, max(m.device.Limits.Subgroup, 1))
+	where := layout{piece: []int{len(m.pieces)}, first: make([]int, len(p.Buffers))}
+	for k, in := range inputs {
+		where.piece = append(where.piece, len(m.pieces)+1+k, in.piece)
+		where.first[2+2*k] = int(in.at / 4)
+	}
+	return m.beside(p, where, m.plan.Batch, s.rows)
+}
+
+// beside readies a plan beside the machine's own, which has a piece of so many floats of its own, the next one, and others behind it; nil where the device cannot.
+func (m *Machine) beside(p *kernel.Plan, where layout, floats int, others []*piece) (*loaded, error) {
 	shaders, err := encode(p, where, m.device.Limits)
 	if missing := (*backend.Missing)(nil); errors.As(err, &missing) {
-		return false, nil // the host moves them
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	own, err := m.device.allocate(4*int64(floats), 0, ofDevice, "rows of the data set on the move")
+	own, err := m.device.allocate(whole(4*int64(floats)), 0, ofDevice, "rows of the data set on their way")
 	if err != nil {
-		return false, nil
+		return nil, nil
 	}
 	m.pieces = append(m.pieces, own)
 	m.line.pieces = m.pieces
-	m.mover = &loaded{plan: p, layout: where}
-	return true, m.mover.load(m, m.pieces, shaders)
+	l := &loaded{plan: p, layout: where}
+	return l, l.load(m, slices.Concat(m.pieces, others), shaders)
 }
 
 // Stow keeps the first n rows that the inputs hold as rows first, first+1, … of a set.
@@ -117,7 +159,7 @@ func (m *Machine) Stow(set, first, n int) error {
 		return err
 	}
 	return m.done(m.line.between(func(c vk.CommandBuffer) {
-		for k, in := range m.inputs() {
+		for k, in := range m.inputs(staying) {
 			m.device.copyTo(c, m.pieces[in.piece].buffer, m.sets[set].rows[k].buffer, span{in.at, int64(first) * in.row, int64(n) * in.row})
 		}
 	}))
@@ -128,23 +170,16 @@ func (m *Machine) Fetch(set int, rows []int, moves []float32) error {
 	if err := m.ready(); err != nil {
 		return err
 	}
-	inputs := m.inputs()
 	if moves == nil {
-		return m.done(m.fetch(inputs, set, 0, rows))
+		return m.done(m.fetch(set, staying, rows))
 	}
-	p := m.mover.plan
-	for i := range inputs {
-		if still := p.Buffer(inputs[i].name + ".still"); still >= 0 {
-			inputs[i].piece, inputs[i].at = m.mover.layout.piece[still], 4*int64(m.mover.layout.first[still])
-		}
-	}
-	to := p.Buffer("moves")
-	if n := p.Buffers[to].Elements(); n != len(moves) {
+	to := m.mover.plan.Buffer("moves")
+	if n := m.mover.plan.Buffers[to].Elements(); n != len(moves) {
 		return fmt.Errorf("moves of a batch are %d numbers, not %d", n, len(moves))
 	}
 	err := m.line.write(m.mover.layout.piece[to], 4*int64(m.mover.layout.first[to]), moves)
 	if err == nil {
-		err = m.fetch(inputs, set, 1, rows)
+		err = m.fetch(set, moving, rows)
 	}
 	if err == nil {
 		err = m.line.follow(m.mover.lists[0])
@@ -152,28 +187,20 @@ func (m *Machine) Fetch(set int, rows []int, moves []float32) error {
 	return m.done(err)
 }
 
-// fetch brings rows of a set to where they go, one of the two places there are, and zeros behind them.
-func (m *Machine) fetch(inputs []input, number, place int, rows []int) error {
+// fetch brings rows of a set to where they go, and zeros behind them.
+func (m *Machine) fetch(number, way int, rows []int) error {
 	s := m.sets[number]
-	if m.gathers && s.gather[place] == nil && !s.copies[place] {
-		ok, err := m.addGather(inputs, s, place)
-		if err != nil {
-			return err
-		}
-		s.copies[place] = !ok
-	}
-	if g := s.gather[place]; g != nil {
-		wanted := make([]float32, m.plan.Batch)
-		for i := range wanted {
-			if wanted[i] = -1; i < len(rows) {
-				wanted[i] = float32(rows[i])
-			}
+	if g := s.gather[way]; g != nil {
+		wanted := slices.Repeat([]float32{-1}, m.plan.Batch)
+		for i, r := range rows {
+			wanted[i] = float32(r)
 		}
 		if err := m.line.write(g.layout.piece[0], 4*int64(g.layout.first[0]), wanted); err != nil {
 			return err
 		}
 		return m.line.follow(g.lists[0])
 	}
+	inputs := m.inputs(way)
 	return m.line.between(func(c vk.CommandBuffer) {
 		for k, in := range inputs {
 			spans, to := make([]span, len(rows)), m.pieces[in.piece].buffer
@@ -186,39 +213,4 @@ func (m *Machine) fetch(inputs []input, number, place int, rows []int) error {
 			}
 		}
 	})
-}
-
-// mostRows is up to which number a float32 tells rows apart.
-const mostRows = 1 << 24
-
-// addGather readies the plan that gathers rows of a set; not ok where the device cannot, or rows are too many.
-func (m *Machine) addGather(inputs []input, s *set, place int) (ok bool, err error) {
-	if s.count > mostRows {
-		return false, nil
-	}
-	p := gatherPlan(inputs, s.count, m.plan.Batch, max(m.device.Limits.Subgroup, 1))
-	where := layout{piece: make([]int, len(p.Buffers)), first: make([]int, len(p.Buffers))}
-	wanted, err := m.device.allocate(whole(4*int64(m.plan.Batch)), 0, ofDevice, "the numbers of a batch's rows")
-	if err != nil {
-		return false, nil
-	}
-	where.piece[0] = len(m.pieces)
-	m.pieces = append(m.pieces, wanted)
-	all := slices.Clone(m.pieces) // those of the set belong to the set
-	for k, in := range inputs {
-		from, to := 1+2*k, 2+2*k
-		where.piece[from], all = len(all), append(all, s.rows[k])
-		where.piece[to], where.first[to] = in.piece, int(in.at/4)
-	}
-	m.line.pieces = m.pieces
-	shaders, err := encode(p, where, m.device.Limits)
-	if missing := (*backend.Missing)(nil); errors.As(err, &missing) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	g := &loaded{plan: p, layout: where}
-	s.gather[place] = g
-	return true, g.load(m, all, shaders)
 }

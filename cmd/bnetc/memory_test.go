@@ -83,6 +83,7 @@ func TestLastBatchNeedsMemory(t *testing.T) {
 		var missing *backend.Missing
 		require.ErrorAs(t, err, &missing)
 		require.Regexp(t, `^kept at batch 50 and at 4, its last batch, needs .*, and this machine has .* for it; drop the last batch with --set train.keep_last=false`, err.Error())
+		require.Nil(t, s.short, "nothing is made of it, and no folder is there before it is")
 		s.device.memory = 2 * alone
 		require.NoError(t, s.keepLast(t.Context()))
 		require.Equal(t, 4, s.short.Plan().Batch)

@@ -65,13 +65,18 @@ func Random(data []byte) (Program, compiler.Target) {
 	return d.program(), t
 }
 
+// Bytes are as many random ones as the largest programs are made of.
+func Bytes(seed int64) []byte {
+	data := make([]byte, 300)
+	rand.New(rand.NewSource(seed)).Read(data)
+	return data
+}
+
 // Drawn are n programs that the language takes, of those that random numbers make from a seed on.
 func Drawn(n int, seed int64) []Program {
 	var drawn []Program
 	for ; len(drawn) < n; seed++ {
-		data := make([]byte, 300)
-		rand.New(rand.NewSource(seed)).Read(data)
-		p, _ := Random(data)
+		p, _ := Random(Bytes(seed))
 		if _, err := p.Check(); err == nil {
 			p.Name = fmt.Sprintf("random %d", seed)
 			drawn = append(drawn, p)
